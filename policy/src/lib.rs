@@ -1,1 +1,25 @@
-//! placeholder
+//! What may be signed, and exactly which bytes that is.
+//!
+//! Promises: everything that leads from a signed intent to the bytes of a signature is decided
+//! here, by pure functions of their arguments. Each step yields a value that the next one needs,
+//! and none of those values can be made in another way:
+//!
+//! ```text
+//! SignedIntent --open--> AuthenticIntent --assemble--> Proposal --admit--> Reserved --> SigningPayload
+//! ```
+//!
+//! Refuses: whatever it does not understand. An empty policy, an unknown rule, a claim that
+//! differs from the intent, an unreadable ledger: all of them mean no.
+//!
+//! Does not protect against: an agent that asks for something foolish which the policy allows,
+//! or a merchant that is paid and does not deliver.
+
+pub mod chain;
+pub mod decision;
+pub mod document;
+pub mod intent;
+pub mod money;
+pub mod party;
+pub mod proposal;
+pub mod refusal;
+pub mod time;

@@ -1,0 +1,68 @@
+use super::*;
+
+fn key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[n; 32])
+}
+
+fn authority(keys: &[u8], threshold: usize) -> Authority {
+    let keys = keys.iter().map(|&n| Ed25519PublicKey::of(&key(n))).collect();
+    AuthorityConfig { keys, threshold }.try_into().unwrap()
+}
+
+fn freeze(frozen: bool) -> Freeze {
+    Freeze { agent: AgentId::new("a").unwrap(), epoch: 1, frozen, reason: "drill".into() }
+}
+
+#[test]
+fn a_quorum_counts_different_keys_only() {
+    let authority = authority(&[1, 2, 3], 2);
+    let mut signed = Signed::by(freeze(false), &key(1)).unwrap();
+    signed.add_signature(&key(1)).unwrap();
+    assert_eq!(
+        signed.clone().open(&authority),
+        Err(DocumentError::TooFewSignatures { kind: "freeze".into(), found: 1, needed: 2 })
+    );
+    signed.add_signature(&key(9)).unwrap();
+    assert!(signed.clone().open(&authority).is_err(), "a stranger's signature counts for nothing");
+    signed.add_signature(&key(2)).unwrap();
+    assert!(signed.open(&authority).is_ok());
+}
+
+#[test]
+fn one_key_freezes_and_only_the_quorum_thaws() {
+    let authority = authority(&[1, 2], 2);
+    assert!(Signed::by(freeze(true), &key(1)).unwrap().open_freeze(&authority).is_ok());
+    assert!(Signed::by(freeze(false), &key(1)).unwrap().open_freeze(&authority).is_err());
+    let mut turned = Signed::by(freeze(true), &key(1)).unwrap();
+    turned.document.frozen = false;
+    assert!(turned.open_freeze(&authority).is_err());
+}
+
+#[test]
+fn a_changed_document_is_not_believed() {
+    let mut signed = Signed::by(freeze(true), &key(1)).unwrap();
+    signed.document.reason.push('!');
+    assert!(signed.open_by(&Ed25519PublicKey::of(&key(1))).is_err());
+}
+
+#[test]
+fn a_signature_for_one_kind_is_none_for_another() {
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    struct Other(Freeze);
+    impl Document for Other {
+        const KIND: &'static str = "other";
+    }
+    let other = Signed::by(Other(freeze(true)), &key(1)).unwrap();
+    let moved = Signed { document: other.document.0, signatures: other.signatures };
+    assert!(moved.open_by(&Ed25519PublicKey::of(&key(1))).is_err());
+}
+
+#[test]
+fn authorities_that_could_not_work_are_refused() {
+    let k = |n| Ed25519PublicKey::of(&key(n));
+    for (keys, threshold) in
+        [(vec![], 0), (vec![k(1)], 0), (vec![k(1)], 2), (vec![k(1), k(1)], 1), (vec![], 1)]
+    {
+        assert!(Authority::try_from(AuthorityConfig { keys, threshold }).is_err());
+    }
+}

@@ -1,0 +1,295 @@
+//! An intent together with what only the chain can tell (account nonce, fees), checked against
+//! what the courier claims. Everything that will enter the signed bytes is a field here.
+//!
+//! Promises: a [`Proposal`] differs from its intent in nothing. The courier restates the whole
+//! payment in a [`ProposalClaim`]; each field is compared with what this node derives by itself,
+//! and the first difference is refused by name.
+//!
+//! Does not protect against: a courier that picks a useless account nonce or a fee below the
+//! market. Such a transaction waits or fails; it cannot pay anything else.
+
+use alloy_primitives::{Address, B256, keccak256};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::chain::Chain;
+use crate::document::ContentHash;
+use crate::intent::{AuthenticIntent, IntentId, Payment};
+use crate::money::Amount;
+use crate::refusal::{ClaimField, FeeField, Refusal};
+use crate::time::UnixSeconds;
+
+/// Highest gas limit of a transfer; an ERC-20 transfer of USDC takes about 45,000 to 60,000.
+pub const GAS_LIMIT_MAX: u64 = 150_000;
+/// Highest `maxFeePerGas`, in wei (50 gwei; Base is usually far below 1).
+pub const MAX_FEE_PER_GAS_WEI_MAX: u128 = 50_000_000_000;
+/// Highest `maxPriorityFeePerGas`, in wei.
+pub const MAX_PRIORITY_FEE_PER_GAS_WEI_MAX: u128 = 5_000_000_000;
+/// Highest account nonce (EIP-2681 allows 2^64 - 2; JSON carries 2^53 - 1 exactly).
+pub const ACCOUNT_NONCE_MAX: u64 = crate::document::JSON_INTEGER_MAX;
+
+/// What only the chain can tell, and what follows for the bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ChainTerms {
+    /// EIP-3009: nothing is left open, so every field is recomputed and compared.
+    Eip3009 {
+        /// `nonce`, derived from the intent id.
+        nonce: B256,
+        /// `validAfter`; always 0.
+        valid_after: UnixSeconds,
+        /// `validBefore`, from the intent.
+        valid_before: UnixSeconds,
+    },
+    /// EIP-1559: the account's next nonce and the fees.
+    Eip1559 {
+        /// Account nonce.
+        nonce: u64,
+        /// Gas limit.
+        gas_limit: u64,
+        /// `maxFeePerGas`, wei.
+        max_fee_per_gas: Amount,
+        /// `maxPriorityFeePerGas`, wei.
+        max_priority_fee_per_gas: Amount,
+    },
+}
+
+/// The courier's restatement of a payment. Nothing in it is believed; it is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalClaim {
+    /// Paying wallet.
+    pub wallet: Address,
+    /// Chain.
+    pub chain: Chain,
+    /// Token.
+    pub token: Address,
+    /// Payee; none for a cancellation.
+    pub payee: Option<Address>,
+    /// Base units.
+    pub amount: Amount,
+    /// Terms.
+    pub terms: ChainTerms,
+    /// Epoch of the policy the courier's preview used.
+    pub policy_epoch: u64,
+}
+
+impl ProposalClaim {
+    /// The claim an honest courier makes: the intent's fields, its terms and the policy's epoch.
+    #[must_use]
+    pub fn honest(intent: &AuthenticIntent, terms: ChainTerms, policy_epoch: u64) -> Self {
+        let payment = &intent.intent().payment;
+        Self {
+            wallet: intent.intent().wallet,
+            chain: payment.chain(),
+            token: payment.token(),
+            payee: payment.payee(),
+            amount: payment.amount(),
+            terms,
+            policy_epoch,
+        }
+    }
+}
+
+/// The EIP-3009 nonce of an intent: unguessable outside, the same for everybody who has the
+/// intent, and used up on chain by the first settlement.
+#[must_use]
+pub fn eip3009_nonce(chain: Chain, token: Address, wallet: Address, intent: &IntentId) -> B256 {
+    let mut preimage = b"tercet/eip3009-nonce/v1".to_vec();
+    preimage.extend_from_slice(&alloy_primitives::U256::from(chain.id()).to_be_bytes::<32>());
+    preimage.extend_from_slice(token.as_slice());
+    preimage.extend_from_slice(wallet.as_slice());
+    preimage.extend_from_slice(&intent.0);
+    keccak256(preimage)
+}
+
+/// The terms of an intent that needs nothing from the chain; nothing for a transfer.
+#[must_use]
+pub fn terms_without_chain(intent: &AuthenticIntent) -> Option<ChainTerms> {
+    let wallet = intent.intent().wallet;
+    match &intent.intent().payment {
+        Payment::X402Exact(x) => Some(ChainTerms::Eip3009 {
+            nonce: eip3009_nonce(x.chain, x.token, wallet, &intent.intent().id),
+            valid_after: UnixSeconds(0),
+            valid_before: x.valid_before,
+        }),
+        Payment::X402Cancel(c) => Some(ChainTerms::Eip3009 {
+            nonce: eip3009_nonce(c.chain, c.token, wallet, &c.cancels),
+            valid_after: UnixSeconds(0),
+            valid_before: UnixSeconds(0),
+        }),
+        Payment::Transfer(_) => None,
+    }
+}
+
+/// Something that can only ever hold one digest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    /// An EIP-3009 nonce of a wallet in a token.
+    Eip3009 {
+        /// Wallet.
+        wallet: Address,
+        /// Chain.
+        chain: Chain,
+        /// Token.
+        token: Address,
+        /// Nonce.
+        nonce: B256,
+    },
+    /// An account nonce of a wallet.
+    Account {
+        /// Wallet.
+        wallet: Address,
+        /// Chain.
+        chain: Chain,
+        /// Nonce.
+        nonce: u64,
+    },
+}
+
+impl std::fmt::Display for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Eip3009 { wallet, chain, token, nonce } => {
+                write!(f, "eip3009/{chain}/{token}/{wallet}/{nonce}")
+            }
+            Self::Account { wallet, chain, nonce } => write!(f, "account/{chain}/{wallet}/{nonce}"),
+        }
+    }
+}
+
+/// An intent with terms, in which nothing differs from what the agent signed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proposal {
+    intent: AuthenticIntent,
+    terms: ChainTerms,
+    policy_epoch: u64,
+}
+
+impl Proposal {
+    /// Compares the courier's claim with the intent, field by field, and takes over the terms.
+    ///
+    /// # Errors
+    /// [`Refusal::ClaimMismatch`] with the first field that differs, [`Refusal::FeeTooHigh`] for
+    /// figures above the ceilings.
+    pub fn assemble(intent: AuthenticIntent, claim: &ProposalClaim) -> Result<Self, Refusal> {
+        let honest = ProposalClaim::honest(&intent, claim.terms.clone(), claim.policy_epoch);
+        compare(ClaimField::Wallet, honest.wallet, claim.wallet)?;
+        compare(ClaimField::Chain, honest.chain, claim.chain)?;
+        compare(ClaimField::Token, honest.token, claim.token)?;
+        let payee = |payee: Option<Address>| payee.map_or("none".to_owned(), |p| p.to_string());
+        compare(ClaimField::Payee, payee(honest.payee), payee(claim.payee))?;
+        compare(ClaimField::Amount, honest.amount, claim.amount)?;
+        check_terms(&intent, &claim.terms)?;
+        Ok(Self { intent, terms: claim.terms.clone(), policy_epoch: claim.policy_epoch })
+    }
+
+    /// The intent.
+    #[must_use]
+    pub const fn intent(&self) -> &AuthenticIntent {
+        &self.intent
+    }
+
+    /// The terms.
+    #[must_use]
+    pub const fn terms(&self) -> &ChainTerms {
+        &self.terms
+    }
+
+    /// The policy epoch the courier previewed with; `admit` compares it with the node's own.
+    #[must_use]
+    pub const fn policy_epoch(&self) -> u64 {
+        self.policy_epoch
+    }
+
+    /// The slot this would fill.
+    #[must_use]
+    pub fn slot(&self) -> Slot {
+        let wallet = self.intent.intent().wallet;
+        let payment = &self.intent.intent().payment;
+        let (chain, token) = (payment.chain(), payment.token());
+        match self.terms {
+            ChainTerms::Eip3009 { nonce, .. } => Slot::Eip3009 { wallet, chain, token, nonce },
+            ChainTerms::Eip1559 { nonce, .. } => Slot::Account { wallet, chain, nonce },
+        }
+    }
+
+    /// Names this proposal towards the peer: both ends of a signing session must hold the same.
+    #[must_use]
+    pub fn context_hash(&self) -> ContentHash {
+        let mut hasher = Sha256::new();
+        hasher.update(b"tercet/proposal/v1\0");
+        hasher.update(self.intent.content_hash().0);
+        hasher.update(self.slot().to_string());
+        if let ChainTerms::Eip1559 {
+            gas_limit, max_fee_per_gas, max_priority_fee_per_gas, ..
+        } = &self.terms
+        {
+            hasher.update(gas_limit.to_be_bytes());
+            hasher.update(max_fee_per_gas.base_units().to_be_bytes());
+            hasher.update(max_priority_fee_per_gas.base_units().to_be_bytes());
+        }
+        ContentHash(hasher.finalize().into())
+    }
+}
+
+fn compare<T: PartialEq + ToString>(
+    field: ClaimField,
+    actual: T,
+    claimed: T,
+) -> Result<(), Refusal> {
+    if actual == claimed {
+        return Ok(());
+    }
+    let (actual, claimed) = (actual.to_string(), claimed.to_string());
+    Err(Refusal::ClaimMismatch { field, actual, claimed })
+}
+
+fn check_terms(intent: &AuthenticIntent, claimed: &ChainTerms) -> Result<(), Refusal> {
+    match (terms_without_chain(intent), claimed) {
+        (
+            Some(ChainTerms::Eip3009 { nonce, valid_after, valid_before }),
+            ChainTerms::Eip3009 { nonce: n, valid_after: a, valid_before: b },
+        ) => {
+            compare(ClaimField::Nonce, nonce, *n)?;
+            compare(ClaimField::ValidAfter, valid_after, *a)?;
+            compare(ClaimField::ValidBefore, valid_before, *b)
+        }
+        (None, ChainTerms::Eip1559 { .. }) => check_fees(claimed),
+        (expected, _) => Err(Refusal::ClaimMismatch {
+            field: ClaimField::TermsKind,
+            actual: if expected.is_some() { "eip3009" } else { "eip1559" }.to_owned(),
+            claimed: terms_word(claimed).to_owned(),
+        }),
+    }
+}
+
+const fn terms_word(terms: &ChainTerms) -> &'static str {
+    match terms {
+        ChainTerms::Eip3009 { .. } => "eip3009",
+        ChainTerms::Eip1559 { .. } => "eip1559",
+    }
+}
+
+fn check_fees(terms: &ChainTerms) -> Result<(), Refusal> {
+    let ChainTerms::Eip1559 { nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas } = terms
+    else {
+        return Ok(());
+    };
+    let fee = max_fee_per_gas.base_units();
+    let tip = max_priority_fee_per_gas.base_units();
+    ceiling(FeeField::Nonce, u128::from(*nonce), u128::from(ACCOUNT_NONCE_MAX))?;
+    ceiling(FeeField::GasLimit, u128::from(*gas_limit), u128::from(GAS_LIMIT_MAX))?;
+    ceiling(FeeField::MaxFeePerGas, fee, MAX_FEE_PER_GAS_WEI_MAX)?;
+    ceiling(FeeField::MaxPriorityFeePerGas, tip, MAX_PRIORITY_FEE_PER_GAS_WEI_MAX.min(fee))
+}
+
+fn ceiling(field: FeeField, asked: u128, limit: u128) -> Result<(), Refusal> {
+    if asked <= limit {
+        return Ok(());
+    }
+    Err(Refusal::FeeTooHigh { field, asked: asked.to_string(), limit: limit.to_string() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Why something will not be signed: plain values, shown to agents to the letter.
+//!
+//! A refusal is a normal outcome. It says what was asked, what the limit is and, where that can
+//! be known, when asking again makes sense. It never carries a secret.
+
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+
+use crate::chain::Chain;
+use crate::decision::Decision;
+use crate::intent::{IntentId, Service};
+use crate::party::AgentId;
+use crate::time::UnixSeconds;
+
+/// Why a proposal or an intent is refused. `code` is the variant's name in snake case.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Nobody of that name is enrolled here.
+    #[error("agent {agent} is not enrolled here")]
+    UnknownAgent {
+        /// The agent named.
+        agent: AgentId,
+    },
+    /// The intent does not carry its agent's signature over exactly this content.
+    #[error("the intent is not signed by its agent, or was changed afterwards")]
+    BadSignature,
+    /// A number that JSON does not carry exactly.
+    #[error("numbers in an intent end at {limit}")]
+    NumberTooLarge {
+        /// Largest number taken.
+        limit: u64,
+    },
+    /// Another version of the intent format.
+    #[error("intent version {given} is not known here; version {known} is")]
+    UnknownVersion {
+        /// Version of the intent.
+        given: u8,
+        /// Version known here.
+        known: u8,
+    },
+    /// Its time is over.
+    #[error("the intent expired at {expires_at}; it is {now}")]
+    IntentExpired {
+        /// When it ended.
+        expires_at: UnixSeconds,
+        /// Our time.
+        now: UnixSeconds,
+    },
+    /// Made later than now, by more than clocks differ.
+    #[error("the intent was made at {created_at}, and it is only {now}")]
+    IntentFromFuture {
+        /// When it says it was made.
+        created_at: UnixSeconds,
+        /// Our time.
+        now: UnixSeconds,
+    },
+    /// Wants to be signable for too long.
+    #[error("the intent ends at {expires_at}; the latest allowed is {limit}")]
+    IntentLivesTooLong {
+        /// End asked for.
+        expires_at: UnixSeconds,
+        /// Latest end allowed.
+        limit: UnixSeconds,
+    },
+    /// The authorization would be usable for too long.
+    #[error("the authorization would be usable until {valid_before}; the latest allowed is {limit}")]
+    ValidityTooLong {
+        /// End asked for.
+        valid_before: UnixSeconds,
+        /// Latest end allowed.
+        limit: UnixSeconds,
+    },
+    /// The authorization could never be used.
+    #[error("the authorization would end at {valid_before}, before it began")]
+    NeverValid {
+        /// End asked for.
+        valid_before: UnixSeconds,
+    },
+    /// A token that is not in the registry of that chain.
+    #[error("token {token} on {chain} is not in the registry")]
+    UnknownAsset {
+        /// Chain named.
+        chain: Chain,
+        /// Token named.
+        token: Address,
+    },
+    /// The zero address, the token itself, or the wallet itself.
+    #[error("{payee} cannot be paid")]
+    BadPayee {
+        /// Payee named.
+        payee: Address,
+    },
+    /// An amount of zero.
+    #[error("an amount of zero pays nothing")]
+    NothingToPay,
+    /// Not an `http` or `https` URL, or one with credentials.
+    #[error("{resource:?} is not a URL of a resource that can be paid for")]
+    BadResource {
+        /// What was given, cut to a printable length.
+        resource: String,
+    },
+    /// The service named is not the host of the resource named.
+    #[error("the service is given as {service}, the resource lies on {host}")]
+    ServiceIsNotTheHost {
+        /// Service named.
+        service: Service,
+        /// Host of the resource.
+        host: Service,
+    },
+    /// The courier restates a field of the intent differently.
+    #[error("the courier claims {field} {claimed}; it is {actual}")]
+    ClaimMismatch {
+        /// Which field.
+        field: ClaimField,
+        /// What follows from the intent or from this node's own state.
+        actual: String,
+        /// What the courier claims.
+        claimed: String,
+    },
+    /// A fee or gas figure above the ceiling.
+    #[error("{field} {asked} is above the ceiling of {limit}")]
+    FeeTooHigh {
+        /// Which figure.
+        field: FeeField,
+        /// Figure asked for, in wei or gas.
+        asked: String,
+        /// Ceiling.
+        limit: String,
+    },
+    /// The wallet is not one whose share this node holds for that agent.
+    #[error("{wallet} is not a wallet of agent {agent} here")]
+    UnknownWallet {
+        /// Wallet named.
+        wallet: Address,
+        /// Agent that asks.
+        agent: AgentId,
+    },
+    /// The agent is stopped.
+    #[error("agent {agent} is frozen: {reason}")]
+    AgentFrozen {
+        /// The agent.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// There is no policy for the agent, and no policy means no.
+    #[error("there is no policy for agent {agent}, and no policy means no")]
+    NoPolicy {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The policy's rules say no.
+    #[error("the policy says no: {0}")]
+    Policy(Decision),
+    /// The intent's id was used before for other content.
+    #[error("intent {id} was used before, for something else")]
+    IntentReused {
+        /// The id.
+        id: IntentId,
+    },
+    /// The slot was given away for good to another digest.
+    #[error("slot {slot} already holds another digest for ever")]
+    SlotTaken {
+        /// The slot's name.
+        slot: String,
+        /// The digest it holds.
+        held: B256,
+    },
+    /// The payment was proved void, so its intent is over.
+    #[error("intent {id} is over: its payment was proved void")]
+    IntentIsOver {
+        /// The id.
+        id: IntentId,
+    },
+    /// A cancellation of something this node never signed.
+    #[error("intent {id} was never signed here, so there is nothing to cancel")]
+    NothingToCancel {
+        /// The intent to be cancelled.
+        id: IntentId,
+    },
+    /// A proof of an earlier session failed with this pair; an operator has to look.
+    #[error("signing for {wallet} is stopped after failed sessions; an operator has to look")]
+    PairFrozen {
+        /// The wallet.
+        wallet: Address,
+    },
+}
+
+/// A field that a courier restates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the field of that name")]
+pub enum ClaimField {
+    Wallet,
+    Chain,
+    Token,
+    Payee,
+    Amount,
+    Nonce,
+    ValidAfter,
+    ValidBefore,
+    TermsKind,
+    PolicyEpoch,
+}
+
+/// A fee figure with a ceiling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the field of that name")]
+pub enum FeeField {
+    GasLimit,
+    MaxFeePerGas,
+    MaxPriorityFeePerGas,
+    Nonce,
+}
+
+impl std::fmt::Display for ClaimField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Wallet => "wallet",
+            Self::Chain => "chain",
+            Self::Token => "token",
+            Self::Payee => "payee",
+            Self::Amount => "amount",
+            Self::Nonce => "nonce",
+            Self::ValidAfter => "validAfter",
+            Self::ValidBefore => "validBefore",
+            Self::TermsKind => "kind of terms",
+            Self::PolicyEpoch => "policy epoch",
+        })
+    }
+}
+
+impl std::fmt::Display for FeeField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::GasLimit => "gas limit",
+            Self::MaxFeePerGas => "maxFeePerGas",
+            Self::MaxPriorityFeePerGas => "maxPriorityFeePerGas",
+            Self::Nonce => "account nonce",
+        })
+    }
+}
