@@ -1,1 +1,3 @@
-//! placeholder
+//! The only crate that can touch a key share.
+
+pub mod primes;
