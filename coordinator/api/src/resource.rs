@@ -1,0 +1,214 @@
+//! Agents, wallets, policies, nodes and health as the API shows them.
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+use tercet_policy::chain::Chain;
+use tercet_policy::document::{
+    ContentHash, Enrolment, Freeze, KeySignature, RequestId, Signed, WalletRequest,
+};
+use tercet_policy::money::Amount;
+use tercet_policy::party::{AgentId, NodeId};
+use tercet_policy::time::UnixSeconds;
+use utoipa::ToSchema;
+
+/// `POST /v1/agents`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolAgent {
+    /// Signed by the authority's quorum.
+    #[schema(value_type = Object)]
+    pub enrolment: Signed<Enrolment>,
+}
+
+/// `POST /v1/agents/{agent}/freeze` and `/unfreeze`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeAgent {
+    /// Signed by any one authority key to freeze, by the quorum to unfreeze.
+    #[schema(value_type = Object)]
+    pub freeze: Signed<Freeze>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: AgentId,
+    /// Epoch of its enrolment.
+    pub epoch: u64,
+    /// Names of its three nodes: agent, operator, recovery.
+    #[schema(value_type = Vec<String>)]
+    pub nodes: [NodeId; 3],
+    /// Whether it is stopped.
+    pub frozen: bool,
+    /// Epoch of the last freeze or unfreeze; the next one must be higher. 0 before the first.
+    pub freeze_epoch: u64,
+    /// Why, if it is.
+    pub frozen_reason: Option<String>,
+    /// Hash of its group's aux info, once made.
+    #[schema(value_type = Option<String>)]
+    pub aux: Option<ContentHash>,
+    /// Its policy's epoch, if it has a policy.
+    pub policy_epoch: Option<u64>,
+}
+
+/// `POST /v1/wallets`: answered at once with a [`CeremonyView`] (202).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateWallet {
+    /// Signed by the agent.
+    #[schema(value_type = Object)]
+    pub request: Signed<WalletRequest>,
+}
+
+/// A wallet in the making, `GET /v1/ceremonies/{request}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CeremonyView {
+    /// The request's id.
+    #[schema(value_type = String)]
+    pub request: RequestId,
+    /// Whose wallet.
+    #[schema(value_type = String)]
+    pub agent: AgentId,
+    /// Where it stands.
+    pub status: CeremonyStatus,
+    /// What each party is doing.
+    pub progress: Vec<ProgressView>,
+    /// The wallet, once made.
+    #[schema(value_type = Option<String>)]
+    pub wallet: Option<Address>,
+    /// What went wrong, if it failed.
+    pub detail: Option<String>,
+}
+
+/// Where a ceremony stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CeremonyStatus {
+    /// Not all three nodes are connected.
+    WaitingForNodes,
+    /// The group makes its aux info.
+    Preparing,
+    /// The three nodes make the key.
+    Keygen,
+    /// The wallet exists. Terminal.
+    Done,
+    /// It failed; ask again with a new request. Terminal.
+    Failed,
+}
+
+/// What one party is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProgressView {
+    /// `agent`, `operator` or `recovery`.
+    pub party: String,
+    /// What is being done.
+    pub stage: String,
+    /// Steps done.
+    pub done: u32,
+    /// Steps in all.
+    pub total: u32,
+}
+
+/// A wallet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WalletView {
+    /// Its address.
+    #[schema(value_type = String)]
+    pub address: Address,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub agent: AgentId,
+    /// What people call it.
+    pub label: String,
+    /// Unix seconds.
+    #[schema(value_type = u64)]
+    pub created_at: UnixSeconds,
+}
+
+/// `GET /v1/wallets/{address}/balance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BalanceView {
+    /// The wallet.
+    #[schema(value_type = String)]
+    pub wallet: Address,
+    /// One line per chain.
+    pub balances: Vec<ChainBalance>,
+}
+
+/// What a wallet has on one chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChainBalance {
+    /// CAIP-2.
+    #[schema(value_type = String)]
+    pub chain: Chain,
+    /// Wei.
+    #[schema(value_type = String)]
+    pub native: Amount,
+    /// USDC, base units.
+    #[schema(value_type = String)]
+    pub usdc: Amount,
+}
+
+/// A policy as exact YAML text with the authority's signatures, unchecked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedPolicyBody {
+    /// The exact text.
+    pub yaml: String,
+    /// Signatures over it.
+    #[schema(value_type = Vec<Object>)]
+    pub signatures: Vec<KeySignature>,
+}
+
+/// A policy in force or of the past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyView {
+    /// Whose payments it judges.
+    #[schema(value_type = String)]
+    pub agent: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Text and signatures.
+    pub document: SignedPolicyBody,
+    /// When the coordinator took it, Unix seconds.
+    #[schema(value_type = u64)]
+    pub installed_at: UnixSeconds,
+}
+
+/// A node that is or was connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub id: NodeId,
+    /// Whether it is connected now.
+    pub connected: bool,
+    /// Rows in its journal, by its last word.
+    pub journal_rows: Option<u64>,
+    /// Hash of its journal's last row, by its last word.
+    #[schema(value_type = Option<String>)]
+    pub journal_head: Option<ContentHash>,
+    /// When it was last heard, Unix seconds.
+    #[schema(value_type = Option<u64>)]
+    pub last_heard_at: Option<UnixSeconds>,
+}
+
+/// `GET /v1/health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// The coordinator's version.
+    pub version: String,
+    /// Whether the store answers.
+    pub store: bool,
+    /// Nodes connected now.
+    pub nodes_connected: u32,
+    /// Chains that answer, CAIP-2.
+    #[schema(value_type = Vec<String>)]
+    pub chains: Vec<Chain>,
+    /// Payments that are not terminal.
+    pub payments_open: u64,
+}
