@@ -1,0 +1,170 @@
+// Writes tests/vectors/*.json with viem, an implementation apart from ours. The same bytes every time: cases
+// come from a seeded generator, and nothing here reads a clock, a network or a random source.
+//
+// `node vectors.mjs` writes; `node vectors.mjs --check` compares and exits 1 on a difference.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  domainSeparator, encodeFunctionData, getAddress, hashStruct, hashTypedData, keccak256, parseAbi, serializeTransaction,
+  toHex,
+} from "viem";
+import { USDC } from "./chain.mjs";
+
+const FOLDER = new URL("../vectors/", import.meta.url);
+const CASES = 30;
+const CHAINS = [8453, 84532];
+const TRANSFER_ABI = parseAbi(["function transfer(address to, uint256 value) returns (bool)"]);
+
+const DOMAIN_FIELDS = [
+  { name: "name", type: "string" },
+  { name: "version", type: "string" },
+  { name: "chainId", type: "uint256" },
+  { name: "verifyingContract", type: "address" },
+];
+const TYPES = {
+  TransferWithAuthorization: [
+    { name: "from", type: "address" },
+    { name: "to", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "validAfter", type: "uint256" },
+    { name: "validBefore", type: "uint256" },
+    { name: "nonce", type: "bytes32" },
+  ],
+  CancelAuthorization: [
+    { name: "authorizer", type: "address" },
+    { name: "nonce", type: "bytes32" },
+  ],
+};
+
+/** A stream of bytes: keccak256(seed ‖ counter). */
+class Seeded {
+  #seed;
+  #counter = 0;
+
+  constructor(seed) {
+    this.#seed = seed;
+  }
+
+  /** 32 bytes as 0x hex. */
+  word() {
+    return keccak256(toHex(`${this.#seed}/${this.#counter++}`));
+  }
+
+  address() {
+    return getAddress(`0x${this.word().slice(26)}`);
+  }
+
+  /** Of 1 to `bits` bits, so that small and large values both come. */
+  integer(bits) {
+    const width = 1n + (BigInt(this.word()) % BigInt(bits));
+    return BigInt(this.word()) & ((1n << width) - 1n);
+  }
+}
+
+function domainOf(chainId) {
+  const { name, version, address } = USDC[chainId];
+  return { name, version, chainId, verifyingContract: address };
+}
+
+function typed(chainId, primaryType, message) {
+  const types = { [primaryType]: TYPES[primaryType] };
+  return {
+    struct_hash: hashStruct({ data: message, primaryType, types }),
+    digest: hashTypedData({ domain: domainOf(chainId), types, primaryType, message }),
+  };
+}
+
+function authorization(chainId, { from, to, value, validAfter, validBefore, nonce }) {
+  const message = { from, to, value, validAfter, validBefore, nonce };
+  return {
+    chain_id: chainId,
+    from,
+    to,
+    value: String(value),
+    valid_after: String(validAfter),
+    valid_before: String(validBefore),
+    nonce,
+    transfer: typed(chainId, "TransferWithAuthorization", message),
+    cancel: typed(chainId, "CancelAuthorization", { authorizer: from, nonce }),
+  };
+}
+
+function eip3009() {
+  const known = {
+    from: "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A",
+    to: "0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
+    value: 10_000n,
+    validAfter: 0n,
+    validBefore: 1_740_672_154n,
+    nonce: "0xf3746613c2d920b5fdabc0856f2aeb2d4f88ee6037b8cc5d04a71a4462f13480",
+  };
+  const random = new Seeded("tercet/vectors/eip3009");
+  const cases = Array.from({ length: CASES }, (_, index) =>
+    authorization(CHAINS[index % CHAINS.length], {
+      from: random.address(),
+      to: random.address(),
+      value: random.integer(128),
+      validAfter: index % 3 === 0 ? random.integer(33) : 0n,
+      validBefore: random.integer(53),
+      nonce: random.word(),
+    }),
+  );
+  const domains = CHAINS.map((chainId) => ({
+    chain_id: chainId,
+    name: USDC[chainId].name,
+    version: USDC[chainId].version,
+    verifying_contract: USDC[chainId].address,
+    domain_separator: domainSeparator({ domain: domainOf(chainId), types: { EIP712Domain: DOMAIN_FIELDS } }),
+  }));
+  return { domains, cases: [...CHAINS.map((chainId) => authorization(chainId, known)), ...cases] };
+}
+
+function eip1559() {
+  const random = new Seeded("tercet/vectors/eip1559");
+  const cases = Array.from({ length: CASES }, (_, index) => {
+    const chainId = CHAINS[index % CHAINS.length];
+    const [to, value] = [random.address(), random.integer(128)];
+    const maxFeePerGas = random.integer(36);
+    return transfer({
+      chainId,
+      to: USDC[chainId].address,
+      // Zeros are where encoders differ: an RLP integer of zero is the empty string.
+      nonce: index === 0 ? 0 : Number(random.integer(index % 5 === 0 ? 53 : 16)),
+      gas: random.integer(20),
+      maxFeePerGas,
+      maxPriorityFeePerGas: index % 4 === 0 ? 0n : random.integer(36) % (maxFeePerGas + 1n),
+      value: 0n,
+      data: encodeFunctionData({ abi: TRANSFER_ABI, functionName: "transfer", args: [to, value] }),
+    }, { to, value });
+  });
+  return { cases };
+}
+
+function transfer(transaction, { to, value }) {
+  const preimage = serializeTransaction({ ...transaction, type: "eip1559" });
+  return {
+    chain_id: transaction.chainId,
+    token: transaction.to,
+    to,
+    amount: String(value),
+    nonce: String(transaction.nonce),
+    gas_limit: String(transaction.gas),
+    max_fee_per_gas: String(transaction.maxFeePerGas),
+    max_priority_fee_per_gas: String(transaction.maxPriorityFeePerGas),
+    data: transaction.data,
+    preimage,
+    digest: keccak256(preimage),
+  };
+}
+
+const check = process.argv.includes("--check");
+mkdirSync(FOLDER, { recursive: true });
+for (const [name, vectors] of Object.entries({ eip3009: eip3009(), eip1559: eip1559() })) {
+  const file = new URL(`${name}.json`, FOLDER);
+  const text = `${JSON.stringify(vectors, null, 2)}\n`;
+  if (!check) writeFileSync(file, text);
+  else if (readFileSync(file, "utf8") !== text) {
+    console.error(`${name}.json differs from what vectors.mjs gives`);
+    process.exitCode = 1;
+  }
+}
