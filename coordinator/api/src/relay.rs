@@ -161,6 +161,13 @@ pub enum FromNode {
         /// Steps in all.
         total: u32,
     },
+    /// The node has admitted a payment: decided and recorded, before any round message leaves.
+    /// For a transfer the courier asks the operator first and the agent only after this, so that
+    /// an operator's refusal does not leave the account nonce taken in the agent's journal.
+    Admitted {
+        /// The run.
+        session: SessionId,
+    },
     /// The session ended well.
     Done {
         /// The run.
