@@ -8,27 +8,27 @@ use anyhow::Context as _;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A started measurement.
-pub struct Clock {
+pub(crate) struct Clock {
     cpu_s: f64,
     wall: Instant,
 }
 
 /// What a piece of work took.
-pub struct Spent {
+pub(crate) struct Spent {
     /// CPU seconds over all threads.
-    pub cpu_s: f64,
+    pub(crate) cpu_s: f64,
     /// Wall-clock seconds.
-    pub wall_s: f64,
+    pub(crate) wall_s: f64,
 }
 
 impl Clock {
     /// Starts measuring.
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         Ok(Self { cpu_s: cpu_s()?, wall: Instant::now() })
     }
 
     /// What was spent since the start.
-    pub fn read(&self) -> anyhow::Result<Spent> {
+    pub(crate) fn read(&self) -> anyhow::Result<Spent> {
         Ok(Spent { cpu_s: cpu_s()? - self.cpu_s, wall_s: self.wall.elapsed().as_secs_f64() })
     }
 }
