@@ -9,9 +9,7 @@ use alloy_primitives::{Address, B256, address, b256};
 use serde::{Deserialize, Serialize};
 
 /// A chain Tercet can pay on. In JSON it is its CAIP-2 name, `"eip155:8453"`.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Chain {
     /// Base main net, chain id 8453.

@@ -264,10 +264,9 @@ impl SignedIntent {
         let intent = self.open_by(&key).map_err(|_| Refusal::BadSignature)?;
         check_time(&intent, now)?;
         check_form(&intent)?;
-        let asset = Asset::find(intent.payment.chain(), intent.payment.token())
-            .map_err(|unknown| Refusal::UnknownAsset {
-                chain: unknown.chain,
-                token: unknown.token,
+        let asset =
+            Asset::find(intent.payment.chain(), intent.payment.token()).map_err(|unknown| {
+                Refusal::UnknownAsset { chain: unknown.chain, token: unknown.token }
             })?;
         Ok(AuthenticIntent { intent, asset })
     }

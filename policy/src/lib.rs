@@ -14,12 +14,19 @@
 //! Does not protect against: an agent that asks for something foolish which the policy allows,
 //! or a merchant that is paid and does not deliver.
 
+pub mod admission;
 pub mod chain;
 pub mod decision;
 pub mod document;
+pub mod evidence;
 pub mod intent;
+pub mod ledger;
 pub mod money;
 pub mod party;
+pub mod payload;
 pub mod proposal;
 pub mod refusal;
+pub mod rows;
+pub mod rules;
 pub mod time;
+pub mod window;

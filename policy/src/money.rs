@@ -21,7 +21,9 @@ pub struct Amount(u128);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAmount {
     /// Something else than plain ASCII digits (and, for decimals, one point).
-    #[error("an amount is plain digits with at most one point, such as \"0.50\"; no sign, exponent, space or prefix")]
+    #[error(
+        "an amount is plain digits with at most one point, such as \"0.50\"; no sign, exponent, space or prefix"
+    )]
     NotDigits,
     /// `007` and `00.5` are refused: two writings of one amount would be two intents.
     #[error("an amount has no leading zeros")]
@@ -189,9 +191,14 @@ mod tests {
     #[test]
     fn decimals_are_exact() {
         for (text, units) in [("0.50", 500_000), ("10", 10_000_000), ("0.000001", 1), ("0", 0)] {
-            assert_eq!(Amount::parse_decimal(text, 6), Ok(Amount::from_base_units(units)), "{text}");
+            assert_eq!(
+                Amount::parse_decimal(text, 6),
+                Ok(Amount::from_base_units(units)),
+                "{text}"
+            );
         }
-        for text in ["", ".", ".5", "1.", "1..2", "1.2.3", "1,5", "0.0000001", "1e3", "１", "00.5"] {
+        for text in ["", ".", ".5", "1.", "1..2", "1.2.3", "1,5", "0.0000001", "1e3", "１", "00.5"]
+        {
             assert!(Amount::parse_decimal(text, 6).is_err(), "{text}");
         }
     }

@@ -9,9 +9,7 @@ pub const NAME_CHARS_MAX: usize = 63;
 
 /// A holder of one share. The discriminant is its fixed index in the threshold protocol:
 /// indices come from the authenticated channel a message arrived on, never from the message.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Party {
@@ -66,11 +64,10 @@ pub struct BadName {
 fn checked_name(name: &str) -> Result<String, BadName> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
-    let ends_plain = bytes.first().copied().is_some_and(plain)
-        && bytes.last().copied().is_some_and(plain);
-    let good = ends_plain
-        && bytes.len() <= NAME_CHARS_MAX
-        && bytes.iter().all(|&b| plain(b) || b == b'-');
+    let ends_plain =
+        bytes.first().copied().is_some_and(plain) && bytes.last().copied().is_some_and(plain);
+    let good =
+        ends_plain && bytes.len() <= NAME_CHARS_MAX && bytes.iter().all(|&b| plain(b) || b == b'-');
     if good {
         Ok(name.to_owned())
     } else {

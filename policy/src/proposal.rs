@@ -123,7 +123,8 @@ pub fn terms_without_chain(intent: &AuthenticIntent) -> Option<ChainTerms> {
 }
 
 /// Something that can only ever hold one digest.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Slot {
     /// An EIP-3009 nonce of a wallet in a token.
     Eip3009 {

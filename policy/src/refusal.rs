@@ -65,7 +65,9 @@ pub enum Refusal {
         limit: UnixSeconds,
     },
     /// The authorization would be usable for too long.
-    #[error("the authorization would be usable until {valid_before}; the latest allowed is {limit}")]
+    #[error(
+        "the authorization would be usable until {valid_before}; the latest allowed is {limit}"
+    )]
     ValidityTooLong {
         /// End asked for.
         valid_before: UnixSeconds,
@@ -167,6 +169,14 @@ pub enum Refusal {
         slot: String,
         /// The digest it holds.
         held: B256,
+    },
+    /// One intent, one payment: the intent has another slot already.
+    #[error("intent {id} is bound to slot {slot} for good")]
+    IntentHasSlot {
+        /// The id.
+        id: IntentId,
+        /// The slot it is bound to.
+        slot: String,
     },
     /// The payment was proved void, so its intent is over.
     #[error("intent {id} is over: its payment was proved void")]

@@ -1,0 +1,246 @@
+//! What an agent has spent, and how much of it lies in any window.
+//!
+//! Promises: every admitted payment counts in full from the moment it is recorded, until a
+//! settlement replaces the amount or a proof shows that it can never happen. The answer for any
+//! window takes logarithmic time. The same rows in the same order give an equal ledger.
+//!
+//! Refuses: a row it has already, an outcome of a payment it does not know, a settlement above
+//! what was reserved, an outcome after a final one.
+//!
+//! Time does not run backwards in here: a row that is older than the last one counts as of the
+//! last one, and a question about an earlier moment is answered for the last one. A clock that
+//! is set back can therefore only refuse more. A clock that ran far ahead once keeps its last
+//! row in the window until true time has caught up.
+//!
+//! Does not protect against: rows that were never written.
+
+mod series;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+
+use crate::chain::Asset;
+use crate::intent::{IntentId, Service};
+use crate::money::Amount;
+use crate::rows::{Outcome, OutcomeRow, SpendRow};
+use crate::time::UnixSeconds;
+use series::Series;
+
+/// Where a payment stands. All but [`Void`](Self::Void) count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpendState {
+    /// Admitted; no signature has left.
+    Reserved,
+    /// Our part of the signature has left.
+    Spent,
+    /// On chain.
+    Settled,
+    /// Proved impossible; given back.
+    Void,
+}
+
+/// What is summed up together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Everything.
+    Total,
+    /// Payments to one recipient.
+    Recipient(Address),
+    /// Payments to one service.
+    Service(Service),
+    /// Payments that have no service: transfers, all of them together.
+    NoService,
+}
+
+/// What is summed up: amounts of one asset, or payments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Measure {
+    /// Base units of the asset with this symbol, on all chains together.
+    Amount(&'static str),
+    /// Payments in whatever asset.
+    Count,
+}
+
+/// One payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it counts from.
+    pub at: UnixSeconds,
+    /// Its intent.
+    pub intent: IntentId,
+    /// Base units that count now.
+    pub counted: Amount,
+    /// Where it stands.
+    pub state: SpendState,
+    series: Vec<(Measure, Scope, usize)>,
+}
+
+/// The spending of one agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    last: UnixSeconds,
+    gross: Amount,
+    entries: BTreeMap<IntentId, Entry>,
+    series: BTreeMap<(Measure, Scope), Series>,
+}
+
+/// Why a row does not fit this ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The intent has a row already.
+    #[error("intent {0} is in the ledger already")]
+    AlreadyRecorded(IntentId),
+    /// There is no row of that intent.
+    #[error("intent {0} is not in the ledger")]
+    UnknownIntent(IntentId),
+    /// The payment is settled or void already, and the row says otherwise.
+    #[error("intent {0} has another outcome already")]
+    OutcomeIsFinal(IntentId),
+    /// More was settled than was reserved.
+    #[error("intent {0} settled more than it reserved")]
+    SettledTooMuch(IntentId),
+    /// A token that is not in the registry.
+    #[error("intent {0} pays with a token that is not in the registry")]
+    UnknownAsset(IntentId),
+    /// All amounts together no longer fit 128 bits.
+    #[error("the ledger is full")]
+    Full,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in an admitted proposal. Rows that do not count (cancellations, higher fees for the
+    /// same payment) change nothing but the time.
+    ///
+    /// # Errors
+    /// [`LedgerError`] for a row that cannot follow; the ledger is unchanged then.
+    pub fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
+        if row.counts() {
+            self.insert(row)?;
+        }
+        self.last = self.clamp(row.at);
+        Ok(())
+    }
+
+    fn insert(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
+        let id = row.intent;
+        let asset = Asset::find(row.chain, row.token).map_err(|_| LedgerError::UnknownAsset(id))?;
+        let gross = self.gross.checked_add(row.amount).ok_or(LedgerError::Full)?;
+        let at = self.clamp(row.at);
+        let Place::Vacant(place) = self.entries.entry(id) else {
+            return Err(LedgerError::AlreadyRecorded(id));
+        };
+        let mut series = Vec::new();
+        for scope in scopes(row) {
+            for (measure, value) in
+                [(Measure::Amount(asset.symbol), row.amount.base_units()), (Measure::Count, 1)]
+            {
+                let line = self.series.entry((measure, scope.clone())).or_default();
+                series.push((measure, scope.clone(), line.push(at, value)));
+            }
+        }
+        let state = SpendState::Reserved;
+        place.insert(Entry { at, intent: id, counted: row.amount, state, series });
+        self.gross = gross;
+        Ok(())
+    }
+
+    /// Takes in what became of a payment. The same outcome twice is one outcome.
+    ///
+    /// # Errors
+    /// [`LedgerError`] for an outcome that cannot follow; the ledger is unchanged then.
+    pub fn apply(&mut self, row: &OutcomeRow) -> Result<(), LedgerError> {
+        let id = row.intent();
+        let entry = self.entries.get_mut(&id).ok_or(LedgerError::UnknownIntent(id))?;
+        let (state, counted) = match row.outcome() {
+            Outcome::Released => (SpendState::Spent, entry.counted),
+            Outcome::Settled { amount, .. } => (SpendState::Settled, *amount),
+            Outcome::Void { .. } => (SpendState::Void, Amount::ZERO),
+        };
+        match (entry.state, state) {
+            (SpendState::Reserved | SpendState::Spent, _) if counted <= entry.counted => {}
+            (SpendState::Reserved | SpendState::Spent, _) => {
+                return Err(LedgerError::SettledTooMuch(id));
+            }
+            // A signature that is learned of late changes nothing that the chain has decided.
+            (_, SpendState::Spent) => return Ok(()),
+            (was, is) if was == is && entry.counted == counted => return Ok(()),
+            _ => return Err(LedgerError::OutcomeIsFinal(id)),
+        }
+        let fewer = u128::from(state == SpendState::Void);
+        let less = entry.counted.checked_sub(counted).unwrap_or_default().base_units();
+        for (measure, scope, place) in &entry.series {
+            if let Some(line) = self.series.get_mut(&(*measure, scope.clone())) {
+                let by = if *measure == Measure::Count { fewer } else { less };
+                line.take(*place, by);
+            }
+        }
+        entry.state = state;
+        entry.counted = counted;
+        Ok(())
+    }
+
+    /// The payment of an intent.
+    #[must_use]
+    pub fn entry(&self, intent: &IntentId) -> Option<&Entry> {
+        self.entries.get(intent)
+    }
+
+    /// Number of payments recorded, void ones too.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was recorded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The moment for which a question at `now` is answered: never before the last row.
+    #[must_use]
+    pub fn clamp(&self, now: UnixSeconds) -> UnixSeconds {
+        self.last.max(now)
+    }
+
+    /// What counts from `since` on, `since` included.
+    #[must_use]
+    pub fn sum(&self, measure: Measure, scope: &Scope, since: UnixSeconds) -> u128 {
+        self.line(measure, scope).map_or(0, |line| line.sum_since(since))
+    }
+
+    /// The moment of the payment with which, counted from `since` on, `enough` is reached: once
+    /// that one has fallen out of a rolling window, so much is free again.
+    #[must_use]
+    pub fn moment_of(
+        &self,
+        measure: Measure,
+        scope: &Scope,
+        since: UnixSeconds,
+        enough: u128,
+    ) -> Option<UnixSeconds> {
+        self.line(measure, scope)?.moment_of(since, enough)
+    }
+
+    fn line(&self, measure: Measure, scope: &Scope) -> Option<&Series> {
+        self.series.get(&(measure, scope.clone()))
+    }
+}
+
+fn scopes(row: &SpendRow) -> impl Iterator<Item = Scope> {
+    let service = row.service.clone().map_or(Scope::NoService, Scope::Service);
+    [Some(Scope::Total), row.recipient.map(Scope::Recipient), Some(service)].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests;

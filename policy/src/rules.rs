@@ -1,0 +1,450 @@
+//! Policies: what an agent may spend, as a file that people write and an authority signs.
+//!
+//! # The file
+//!
+//! ```yaml
+//! policy: research-01                  # the policy's name, a-z 0-9 and '-'
+//! epoch: 7                             # 1 or more; only rises
+//! applies_to: { agent: research-01 }   # the one agent it is for
+//! lists:                               # names for lists that rules refer to
+//!   vendors: [api.search.example, "*.inference.example"]
+//!   payees: ["0x209693Bc6afc0C5328bA36FaF03C514EF312287C"]
+//! rules:
+//!   - max_amount: 0.50 USDC
+//!   - limit: { amount: 10 USDC, per: day, calendar: America/New_York }
+//!   - limit: { amount: 3 USDC, per: day, by: service }
+//!   - rate: { count: 100, per: hour }
+//!   - allow: { services: vendors }
+//!   - allow: { recipients: payees, chains: ["eip155:8453"] }
+//!   - block: { services: ["bad.inference.example"] }
+//!   - hours: { from: "09:00", to: "17:00", days: [mon, tue, wed, thu, fri], zone: America/New_York }
+//! ```
+//!
+//! A key that is not in this text is an error with its line, and so are a key given twice, a list
+//! given twice, anchors, aliases and merge keys. A file has at most [`POLICY_BYTES_MAX`] bytes,
+//! [`RULES_MAX`] rules, [`LISTS_MAX`] lists and [`LIST_ENTRIES_MAX`] entries in a list.
+//!
+//! # How a payment is decided
+//!
+//! A payment is approved when **at least one rule grants it and no rule refuses it**. Deny wins:
+//! a `block` is never outweighed. Silence is refusal: without an `allow` rule that names the
+//! service or the recipient nothing is paid, however small.
+//!
+//! Cancelling an x402 authorization that the agent's ledger knows is always allowed: it moves
+//! nothing. It counts for no limit.
+//!
+//! # The rules
+//!
+//! | rule | refuses |
+//! |---|---|
+//! | `max_amount: 0.50 USDC` | a payment above it |
+//! | `limit: {amount, per, calendar?, by?}` | a payment with which the sum in the window passes the amount |
+//! | `rate: {count, per, by?}` | a payment with which the number in the window passes the count |
+//! | `allow: {services?, recipients?, assets?, chains?}` | see below |
+//! | `block: {services?, recipients?, assets?, chains?}` | a payment that matches **any** of what it names |
+//! | `hours: {from, to, days?, zone}` | a payment at another time |
+//!
+//! **Amounts** are exact decimals and a symbol: `0.50 USDC`. No sign, exponent, separator or
+//! prefix, and no more decimals than the asset has. A rule counts its asset on all chains
+//! together. A payment in an asset that an amount rule cannot measure is refused by that rule.
+//!
+//! **Windows** (`per`) are `minute`, `hour`, `day`, `week` and `month`. Without `calendar` they
+//! roll: the last 60, 3,600, 86,400 seconds, seven days or thirty days. With `calendar: <zone>`
+//! they are those of the zone's wall clock: a day has its 23, 24 or 25 hours, a week begins on
+//! Monday, a month on the first. Zones are IANA names such as `Europe/Berlin`.
+//!
+//! **`by: recipient`** counts for each paid address apart, **`by: service`** for each service
+//! apart. Transfers have no service: under `by: service` all transfers are counted together, as
+//! if they were one service.
+//!
+//! **`allow`** with `services` or `recipients` grants; several such rules are alternatives, and
+//! within one rule everything named has to match:
+//! - An x402 payment is granted by an allowed *service*. Where the same rule names `recipients`
+//!   too, the payee must be one of them. `allow: {recipients: …}` alone does not grant it.
+//! - A transfer is granted by an allowed *recipient*, in a rule that names no services. A list of
+//!   services never grants a transfer.
+//!
+//! So `allow: {services: vendors}` beside `allow: {recipients: payees}` means: pay the vendors
+//! over x402, whatever address they name, and transfer to the payees. An `allow` with only
+//! `assets` or `chains` grants nothing; it restricts every payment to them.
+//!
+//! **Services** are hosts in lower case, with the port where it is not the scheme's own:
+//! `api.search.example`, `localhost:8402`. `*.suffix` stands for every host below the suffix, not
+//! for the suffix itself. In `allow` the port has to match; in `block` an entry without a port
+//! stands for every port, and a trailing dot of the host does not help.
+//!
+//! **Recipients** are addresses: `0x` and 40 hexadecimal digits, either all lower case or with
+//! the right EIP-55 checksum. **Assets** are symbols, **chains** CAIP-2 names.
+//!
+//! A list is the name of an entry of `lists` or written in place: `[a, b]`.
+//!
+//! **`hours`** keeps to the wall clock of the zone: from `from` until just before `to`, on the
+//! given days (all, where none are given). `from: "22:00", to: "06:00"` runs past midnight and
+//! belongs to the day on which it began. `24:00` is the end of the day.
+//!
+//! # What this does not protect against
+//!
+//! An authority that signs a foolish policy; a service on the list that sells nothing for the
+//! money; a payee of an allowed service that changes (name `recipients` in the same rule).
+
+mod file;
+mod hours;
+mod parties;
+mod spending;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::{Ask, Finding};
+use crate::document::{Authority, ContentHash, Document, DocumentError, Signed};
+use crate::ledger::Ledger;
+use crate::party::AgentId;
+use crate::time::UnixSeconds;
+
+pub use hours::Hours;
+pub use parties::{Allow, Block};
+pub use spending::{By, Limit, MaxAmount, Money, Rate};
+
+/// Largest policy file, in bytes.
+pub const POLICY_BYTES_MAX: usize = 128 * 1024;
+/// Most rules in a policy.
+pub const RULES_MAX: usize = 64;
+/// Most named lists in a policy.
+pub const LISTS_MAX: usize = 32;
+/// Most entries in a list.
+pub const LIST_ENTRIES_MAX: usize = 2_000;
+
+/// A policy that was read and understood to the last key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    name: String,
+    epoch: u64,
+    agent: AgentId,
+    rules: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Highest amount of one payment.
+    MaxAmount(MaxAmount),
+    /// Highest sum in a window.
+    Limit(Limit),
+    /// Highest number in a window.
+    Rate(Rate),
+    /// What may be paid.
+    Allow(Allow),
+    /// What must not be paid.
+    Block(Block),
+    /// When may be paid.
+    Hours(Hours),
+}
+
+/// Why a policy was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum PolicyError {
+    /// Larger than is ever read.
+    #[error("the policy has {bytes} bytes; at most {limit} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// Most that is read.
+        limit: usize,
+    },
+    /// Not a policy.
+    #[error("line {line}: {reason}")]
+    Malformed {
+        /// Line in the file, from 1; 0 where it is about the whole.
+        line: u64,
+        /// What is wrong, for people.
+        reason: String,
+    },
+    /// Not signed by the authority.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The policy is another agent's.
+    #[error("the policy is for agent {found}, not for {expected}")]
+    OtherAgent {
+        /// Whose it is.
+        found: AgentId,
+        /// Whose it should be.
+        expected: AgentId,
+    },
+    /// Epochs only rise.
+    #[error("the policy has epoch {offered}; epoch {held} is held already, and epochs only rise")]
+    OlderEpoch {
+        /// Epoch offered.
+        offered: u64,
+        /// Epoch held.
+        held: u64,
+    },
+    /// Two policies of one epoch.
+    #[error("another policy of epoch {epoch} is held already")]
+    OtherContent {
+        /// The epoch of both.
+        epoch: u64,
+    },
+}
+
+/// Why a policy can grant nothing at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum GrantsNothing {
+    /// There are no rules.
+    #[error("the policy has no rules, and silence is refusal")]
+    NoRules,
+    /// No `allow` rule names a service or a recipient.
+    #[error("the policy has no allow rule that names services or recipients, so nothing is paid")]
+    NoAllowRule,
+    /// What the `allow` rules name is empty.
+    #[error("the allow rules of the policy name empty lists, so nothing is paid")]
+    EmptyLists,
+    /// A rule that no payment keeps to.
+    #[error("rule {rule} of the policy has a limit of zero, so nothing is paid")]
+    ZeroLimit {
+        /// Its place in the file, from 0.
+        rule: usize,
+    },
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError::TooLarge`] or [`PolicyError::Malformed`] with line and reason.
+    pub fn parse(yaml: &str) -> Result<Self, PolicyError> {
+        file::parse(yaml)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its epoch: 1 or more.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The agent it is for.
+    #[must_use]
+    pub const fn agent(&self) -> &AgentId {
+        &self.agent
+    }
+
+    /// Its rules, in the order of the file.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Whether this policy can grant nothing, and why. A node refuses to start on one, so that
+    /// a slip is noticed before the first payment.
+    #[must_use]
+    pub fn grants_nothing(&self) -> Option<GrantsNothing> {
+        if self.rules.is_empty() {
+            return Some(GrantsNothing::NoRules);
+        }
+        let granting = |rule: &Rule| matches!(rule, Rule::Allow(allow) if allow.can_grant());
+        if !self.rules.iter().any(granting) {
+            return Some(GrantsNothing::NoAllowRule);
+        }
+        let filled = |rule: &Rule| matches!(rule, Rule::Allow(allow) if allow.grants_something());
+        let narrow = |rule: &Rule| matches!(rule, Rule::Allow(allow) if allow.refuses_everything());
+        if !self.rules.iter().any(filled) || self.rules.iter().any(narrow) {
+            return Some(GrantsNothing::EmptyLists);
+        }
+        let zero = self.rules.iter().position(Rule::is_zero);
+        zero.map(|rule| GrantsNothing::ZeroLimit { rule })
+    }
+
+    /// What every rule finds, in the order of the file.
+    pub(crate) fn findings(
+        &self,
+        ask: &Ask<'_>,
+        ledger: &Ledger,
+        now: UnixSeconds,
+    ) -> Vec<Finding> {
+        let judge = |(place, rule): (usize, &Rule)| rule.judge(ask, ledger, now).of_rule(place);
+        let mut findings: Vec<_> = self.rules.iter().enumerate().map(judge).collect();
+        if findings.iter().any(|finding| finding.grants) {
+            // Rules that grant are alternatives: one that matches is enough.
+            for (finding, rule) in findings.iter_mut().zip(&self.rules) {
+                if matches!(rule, Rule::Allow(allow) if allow.can_grant()) {
+                    finding.kept = true;
+                }
+            }
+        }
+        findings
+    }
+}
+
+impl Rule {
+    /// The rule's key in the file.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::MaxAmount(_) => "max_amount",
+            Self::Limit(_) => "limit",
+            Self::Rate(_) => "rate",
+            Self::Allow(_) => "allow",
+            Self::Block(_) => "block",
+            Self::Hours(_) => "hours",
+        }
+    }
+
+    fn judge(&self, ask: &Ask<'_>, ledger: &Ledger, now: UnixSeconds) -> Judgement {
+        let judgement = match self {
+            Self::MaxAmount(rule) => rule.judge(ask),
+            Self::Limit(rule) => rule.judge(ask, ledger, now),
+            Self::Rate(rule) => rule.judge(ask, ledger, now),
+            Self::Allow(rule) => rule.judge(ask),
+            Self::Block(rule) => rule.judge(ask),
+            Self::Hours(rule) => rule.judge(now),
+        };
+        Judgement { kind: self.kind(), ..judgement }
+    }
+
+    const fn is_zero(&self) -> bool {
+        match self {
+            Self::MaxAmount(rule) => rule.0.amount.base_units() == 0,
+            Self::Limit(rule) => rule.amount.amount.base_units() == 0,
+            Self::Rate(rule) => rule.count == 0,
+            Self::Allow(_) | Self::Block(_) | Self::Hours(_) => false,
+        }
+    }
+}
+
+/// What a rule says, before it is given its place.
+#[derive(Debug, Default)]
+struct Judgement {
+    kind: &'static str,
+    kept: bool,
+    grants: bool,
+    per: Option<String>,
+    limit: String,
+    current: Option<String>,
+    asked: String,
+    resets_at: Option<UnixSeconds>,
+}
+
+impl Judgement {
+    fn of_rule(self, rule: usize) -> Finding {
+        Finding {
+            rule,
+            kind: self.kind.to_owned(),
+            kept: self.kept,
+            grants: self.grants,
+            per: self.per,
+            limit: self.limit,
+            current: self.current,
+            asked: self.asked,
+            resets_at: self.resets_at,
+        }
+    }
+}
+
+/// The exact text of a policy file, as the authority signs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// The file.
+    pub yaml: String,
+}
+
+impl Document for PolicyDocument {
+    const KIND: &'static str = "policy";
+}
+
+/// A policy with its signatures, unchecked.
+pub type SignedPolicy = Signed<PolicyDocument>;
+
+/// A policy that the authority signed with its full quorum. [`SignedPolicy::open_policy`] alone
+/// makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthenticPolicy {
+    policy: Policy,
+    content_hash: ContentHash,
+}
+
+/// What a node remembers of the policy it holds, so that an older one is not taken later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPin {
+    /// Its epoch.
+    pub epoch: u64,
+    /// The hash of what was signed.
+    pub content_hash: ContentHash,
+}
+
+impl SignedPolicy {
+    /// Checks the authority's signatures, and reads the policy.
+    ///
+    /// # Errors
+    /// [`PolicyError`] for too few signatures, or a text that is no policy.
+    pub fn open_policy(self, authority: &Authority) -> Result<AuthenticPolicy, PolicyError> {
+        check_size(&self.document.yaml)?;
+        let document = self.open(authority)?;
+        let policy = Policy::parse(&document.yaml)?;
+        Ok(AuthenticPolicy { policy, content_hash: document.content_hash() })
+    }
+}
+
+impl AuthenticPolicy {
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The hash of what was signed.
+    #[must_use]
+    pub const fn content_hash(&self) -> ContentHash {
+        self.content_hash
+    }
+
+    /// What to remember of it.
+    #[must_use]
+    pub const fn pin(&self) -> PolicyPin {
+        PolicyPin { epoch: self.policy.epoch, content_hash: self.content_hash }
+    }
+
+    /// Whether this may be the policy of `agent` where `held` is held so far: a higher epoch, or
+    /// the very same policy again.
+    ///
+    /// # Errors
+    /// [`PolicyError`] that says why not.
+    pub fn may_follow(&self, held: Option<&PolicyPin>, agent: &AgentId) -> Result<(), PolicyError> {
+        if self.agent() != agent {
+            let (found, expected) = (self.agent().clone(), agent.clone());
+            return Err(PolicyError::OtherAgent { found, expected });
+        }
+        let offered = self.epoch();
+        match held {
+            Some(held) if offered < held.epoch => {
+                Err(PolicyError::OlderEpoch { offered, held: held.epoch })
+            }
+            Some(held) if offered == held.epoch && self.content_hash != held.content_hash => {
+                Err(PolicyError::OtherContent { epoch: offered })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::ops::Deref for AuthenticPolicy {
+    type Target = Policy;
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+fn check_size(yaml: &str) -> Result<(), PolicyError> {
+    let (bytes, limit) = (yaml.len(), POLICY_BYTES_MAX);
+    if bytes <= limit { Ok(()) } else { Err(PolicyError::TooLarge { bytes, limit }) }
+}
+
+#[cfg(test)]
+mod tests;

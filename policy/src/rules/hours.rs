@@ -1,0 +1,169 @@
+//! `hours`: the times of the week at which may be paid.
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, Time, Weekday};
+use serde::Deserialize;
+
+use crate::rules::Judgement;
+use crate::time::UnixSeconds;
+use crate::window::Zone;
+
+const MINUTES_PER_HOUR: u16 = 60;
+const MINUTES_PER_DAY: u16 = 1_440;
+/// An opening is never further away than a week, and one day for the change of clocks.
+const OPENING_DAYS_MAX: i64 = 8;
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+impl Day {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
+
+    const fn of(weekday: Weekday) -> Self {
+        match weekday {
+            Weekday::Monday => Self::Mon,
+            Weekday::Tuesday => Self::Tue,
+            Weekday::Wednesday => Self::Wed,
+            Weekday::Thursday => Self::Thu,
+            Weekday::Friday => Self::Fri,
+            Weekday::Saturday => Self::Sat,
+            Weekday::Sunday => Self::Sun,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Mon => "mon",
+            Self::Tue => "tue",
+            Self::Wed => "wed",
+            Self::Thu => "thu",
+            Self::Fri => "fri",
+            Self::Sat => "sat",
+            Self::Sun => "sun",
+        }
+    }
+}
+
+/// A time of day on the wall clock, `"00:00"` to `"24:00"`, to the minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Clock {
+    minutes: u16,
+}
+
+/// A text that is not a time of day.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is not a time of day from \"00:00\" to \"24:00\"")]
+pub(super) struct BadClock {
+    given: String,
+}
+
+impl TryFrom<String> for Clock {
+    type Error = BadClock;
+    fn try_from(text: String) -> Result<Self, BadClock> {
+        minutes(&text)
+            .map(|minutes| Self { minutes })
+            .ok_or_else(|| BadClock { given: text.chars().take(16).collect() })
+    }
+}
+
+fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+    if !(two_digits(hour) && two_digits(minute)) {
+        return None;
+    }
+    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    let minutes = hour.checked_mul(MINUTES_PER_HOUR)?.checked_add(minute)?;
+    (minute < MINUTES_PER_HOUR && minutes <= MINUTES_PER_DAY).then_some(minutes)
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hour = self.minutes.div_euclid(MINUTES_PER_HOUR);
+        write!(f, "{hour:02}:{:02}", self.minutes.rem_euclid(MINUTES_PER_HOUR))
+    }
+}
+
+/// When may be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hours {
+    from: Clock,
+    to: Clock,
+    days: Vec<Day>,
+    zone: Zone,
+    text: String,
+}
+
+impl Hours {
+    /// Nothing where the hours would never open.
+    pub(super) fn new(from: Clock, to: Clock, mut days: Vec<Day>, zone: Zone) -> Option<Self> {
+        if from == to || days.is_empty() || from.minutes == MINUTES_PER_DAY {
+            return None;
+        }
+        days.sort_unstable();
+        days.dedup();
+        let words: Vec<_> = days.iter().map(|day| day.word()).collect();
+        let text = format!("{from} to {to} on {} in {zone}", words.join(", "));
+        Some(Self { from, to, days, zone, text })
+    }
+
+    pub(super) fn judge(&self, now: UnixSeconds) -> Judgement {
+        let local = self.zone.at(now);
+        let kept = local.as_ref().is_some_and(|local| self.is_open(local.date(), local.time()));
+        let asked = local.map_or_else(
+            || now.to_string(),
+            |local| {
+                let day = Day::of(local.weekday()).word();
+                format!("{day} {:02}:{:02}", local.hour(), local.minute())
+            },
+        );
+        let resets_at = if kept { None } else { self.opens_after(now) };
+        Judgement { kept, limit: self.text.clone(), asked, resets_at, ..Judgement::default() }
+    }
+
+    fn is_open(&self, date: Date, time: Time) -> bool {
+        let minute = minute_of_day(time);
+        let on = |date: Date| self.days.contains(&Day::of(date.weekday()));
+        if self.from < self.to {
+            return on(date) && (self.from.minutes..self.to.minutes).contains(&minute);
+        }
+        let began_today = on(date) && minute >= self.from.minutes;
+        let began_yesterday = minute < self.to.minutes && date.yesterday().is_ok_and(on);
+        began_today || began_yesterday
+    }
+
+    /// The next opening by the zone's clock; an opening that the clock skips over is counted
+    /// from where the clock goes on.
+    fn opens_after(&self, now: UnixSeconds) -> Option<UnixSeconds> {
+        let today = self.zone.at(now)?.date();
+        let from = clock_time(self.from)?;
+        (0..=OPENING_DAYS_MAX)
+            .filter_map(|ahead| today.checked_add(ahead.days()).ok())
+            .filter(|date| self.days.contains(&Day::of(date.weekday())))
+            .filter_map(|date| self.zone.moment(date.to_datetime(from)))
+            .find(|opening| *opening > now)
+    }
+}
+
+fn minute_of_day(time: Time) -> u16 {
+    let part = |value: i8| u16::try_from(value).unwrap_or_default();
+    part(time.hour()).saturating_mul(MINUTES_PER_HOUR).saturating_add(part(time.minute()))
+}
+
+fn clock_time(clock: Clock) -> Option<Time> {
+    let hour = i8::try_from(clock.minutes.div_euclid(MINUTES_PER_HOUR)).ok()?;
+    let minute = i8::try_from(clock.minutes.rem_euclid(MINUTES_PER_HOUR)).ok()?;
+    Time::new(hour, minute, 0, 0).ok()
+}
