@@ -34,7 +34,7 @@ lint: ## Format, clippy and the dependency rules
 
 deny: ## Bans, licences and sources (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --debug --version 0.20.2
-	@cargo deny --offline check bans licenses sources
+	@cargo deny --locked check bans licenses sources
 
 advisories: ## Known vulnerabilities (fetches the RustSec database)
 	@cargo deny check advisories
