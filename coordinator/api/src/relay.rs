@@ -13,8 +13,7 @@ use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::proposal::ProposalClaim;
 use tercet_policy::refusal::Refusal;
-
-use crate::resource::SignedPolicyBody;
+use tercet_policy::rules::SignedPolicy;
 
 /// Largest relay frame as JSON text, in bytes: one sealed Noise frame in base64 with its envelope.
 pub const RELAY_FRAME_BYTES_MAX: usize = 128 * 1024;
@@ -74,7 +73,7 @@ pub enum ToNode {
     /// A policy; sent on connection and when it changes.
     Policy {
         /// Signed by the authority.
-        document: SignedPolicyBody,
+        document: SignedPolicy,
     },
     /// Make the group's aux info with the other two parties.
     Prepare {

@@ -3,11 +3,10 @@
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tercet_policy::chain::Chain;
-use tercet_policy::document::{
-    ContentHash, Enrolment, Freeze, KeySignature, RequestId, Signed, WalletRequest,
-};
+use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed, WalletRequest};
 use tercet_policy::money::Amount;
 use tercet_policy::party::{AgentId, NodeId};
+use tercet_policy::rules::SignedPolicy;
 use tercet_policy::time::UnixSeconds;
 use utoipa::ToSchema;
 
@@ -151,17 +150,6 @@ pub struct ChainBalance {
     pub usdc: Amount,
 }
 
-/// A policy as exact YAML text with the authority's signatures, unchecked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignedPolicyBody {
-    /// The exact text.
-    pub yaml: String,
-    /// Signatures over it.
-    #[schema(value_type = Vec<Object>)]
-    pub signatures: Vec<KeySignature>,
-}
-
 /// A policy in force or of the past.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PolicyView {
@@ -172,8 +160,9 @@ pub struct PolicyView {
     pub name: String,
     /// Its epoch.
     pub epoch: u64,
-    /// Text and signatures.
-    pub document: SignedPolicyBody,
+    /// Text and signatures; `PUT /v1/agents/{agent}/policy` takes the same.
+    #[schema(value_type = Object)]
+    pub document: SignedPolicy,
     /// When the coordinator took it, Unix seconds.
     #[schema(value_type = u64)]
     pub installed_at: UnixSeconds,
