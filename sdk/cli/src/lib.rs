@@ -1,1 +1,38 @@
-//! placeholder
+//! The `tercet` command: one binary for people, and the demo.
+//!
+//! Promises: the same answer as text or, with `--json`, as one JSON value on standard output;
+//! exit codes of one table ([`exit::Exit`]); progress on standard error, and only on a terminal;
+//! every error says what to do next.
+//!
+//! Refuses: key files and homes that others can read.
+//!
+//! Does not protect against: a person who signs a policy without reading it.
+
+pub mod answer;
+pub mod args;
+pub mod client;
+pub mod command;
+pub mod console;
+pub mod demo;
+pub mod error;
+pub mod exit;
+pub mod file;
+pub mod keyfile;
+pub mod tls;
+
+use answer::Answer;
+use args::{Args, Command};
+use console::Console;
+use error::CliError;
+
+/// Runs a command.
+///
+/// # Errors
+/// [`CliError`], which knows its exit code and the next step.
+pub async fn run(args: Args, console: &Console) -> Result<Answer, CliError> {
+    let _ = console;
+    match &args.command {
+        Command::Authority(command) => command::authority::run(command),
+        _ => Err(CliError::Usage("later".into())),
+    }
+}

@@ -1,0 +1,332 @@
+//! The command line, as clap reads it. No behaviour.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use tercet_policy::party::AgentId;
+use url::Url;
+
+use crate::exit::EXIT_TABLE;
+
+/// Wallets whose private key never exists, for agents and the people who answer for them.
+#[derive(Debug, Parser)]
+#[command(name = "tercet", version, after_help = EXIT_TABLE, max_term_width = 100)]
+pub struct Args {
+    /// Print one JSON value instead of text, and no progress.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The agent's home, with agent.toml in it.
+    #[arg(long, global = true, env = "TERCET_HOME", default_value = "agent-home")]
+    pub home: PathBuf,
+    /// The coordinator; without it, the one of the agent's home.
+    #[arg(long, global = true, env = "TERCET_COORDINATOR")]
+    pub coordinator: Option<Url>,
+    /// A file with a bearer token for an operator's read-only views, mode 0600.
+    #[arg(long, global = true, env = "TERCET_READ_TOKEN_FILE", value_name = "FILE")]
+    pub read_token_file: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole house on this machine: chain, three nodes, coordinator, a paid request.
+    Demo(Demo),
+    /// Make an agent's home with its identity, and print the keys to enrol.
+    Init(Init),
+    /// The keys that bind operators' decisions.
+    #[command(subcommand)]
+    Authority(Authority),
+    /// Enrol an agent, stop it, resume it.
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Make a wallet, list them, look at one.
+    #[command(subcommand)]
+    Wallet(Wallet),
+    /// Fetch a URL and pay for it if it asks for payment.
+    Fetch(Fetch),
+    /// Send USDC.
+    Transfer(Transfer),
+    /// Look at payments.
+    #[command(subcommand)]
+    Payment(Payment),
+    /// Check, sign, install and question policies.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Look at the signer nodes.
+    #[command(subcommand)]
+    Node(Node),
+    /// Find out what is wrong, and what to do next.
+    Doctor,
+}
+
+/// `tercet demo`.
+#[derive(Debug, ClapArgs)]
+pub struct Demo {
+    /// Where the group's aux info and the logs are kept between runs.
+    #[arg(long, default_value = ".demo")]
+    pub folder: PathBuf,
+    /// Where the chain and the official x402 peers are.
+    #[arg(long, env = "TERCET_PEERS", default_value = "tests/peers")]
+    pub peers: PathBuf,
+}
+
+/// `tercet init`.
+#[derive(Debug, ClapArgs)]
+pub struct Init {
+    /// The agent's name.
+    #[arg(long)]
+    pub agent: AgentId,
+    /// An authority's public key to pin; once for each.
+    #[arg(long = "authority", value_name = "PUBLIC KEY", required = true)]
+    pub authority: Vec<tercet_policy::document::Ed25519PublicKey>,
+    /// How many of them must sign.
+    #[arg(long, default_value_t = 1)]
+    pub threshold: usize,
+    /// Base's JSON-RPC endpoints, to check receipts; once for each.
+    #[arg(long = "rpc", value_name = "URL", required = true)]
+    pub rpc: Vec<Url>,
+    /// The chain those endpoints serve.
+    #[arg(long, default_value = "eip155:8453")]
+    pub chain: tercet_policy::chain::Chain,
+    /// A file with the passphrase that seals the home, mode 0600.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: PathBuf,
+}
+
+/// `tercet authority`.
+#[derive(Debug, Subcommand)]
+pub enum Authority {
+    /// Make an authority key in a new file, mode 0600.
+    New {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print a key file's public key.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Authority keys on the command line.
+#[derive(Debug, ClapArgs)]
+pub struct Keys {
+    /// An authority key file; once for each.
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    pub keys: Vec<PathBuf>,
+}
+
+/// `tercet agent`.
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// Sign an agent's three nodes and tell the coordinator.
+    Enrol(Enrol),
+    /// Stop an agent: nothing is signed for it any more.
+    Freeze(Freeze),
+    /// Resume an agent.
+    Unfreeze(Freeze),
+    /// Show an agent.
+    Show {
+        /// Its name.
+        agent: AgentId,
+    },
+}
+
+/// `tercet agent enrol`.
+#[derive(Debug, ClapArgs)]
+pub struct Enrol {
+    /// The agent's name; its own node carries the same.
+    pub agent: AgentId,
+    /// JSON file with the agent node's public keys, as `init` prints them.
+    #[arg(long, value_name = "FILE")]
+    pub agent_node: PathBuf,
+    /// JSON file with the operator node's public keys.
+    #[arg(long, value_name = "FILE")]
+    pub operator_node: PathBuf,
+    /// JSON file with the recovery node's public keys.
+    #[arg(long, value_name = "FILE")]
+    pub recovery_node: PathBuf,
+    /// Higher than the last enrolment's.
+    #[arg(long, default_value_t = 1)]
+    pub epoch: u64,
+    /// The signatures.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// `tercet agent freeze` and `unfreeze`.
+#[derive(Debug, ClapArgs)]
+pub struct Freeze {
+    /// Its name.
+    pub agent: AgentId,
+    /// Why, for people.
+    #[arg(long, default_value = "by hand")]
+    pub reason: String,
+    /// The signatures: any one key stops, resuming takes the quorum.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// `tercet wallet`.
+#[derive(Debug, Subcommand)]
+pub enum Wallet {
+    /// Make a wallet with the three nodes.
+    Create {
+        /// What people call it.
+        #[arg(long, default_value = "main")]
+        label: String,
+    },
+    /// The agent's wallets.
+    List,
+    /// A wallet and what is in it.
+    Show {
+        /// Its address; without it, the agent's only wallet.
+        address: Option<alloy_primitives::Address>,
+    },
+}
+
+/// `tercet fetch`.
+#[derive(Debug, ClapArgs)]
+pub struct Fetch {
+    /// What to fetch.
+    pub url: Url,
+    /// The method.
+    #[arg(long, short = 'X', default_value = "GET")]
+    pub method: http::Method,
+    /// A body.
+    #[arg(long, short = 'd')]
+    pub data: Option<String>,
+    /// A header, as `name: value`; once for each.
+    #[arg(long = "header", short = 'H')]
+    pub headers: Vec<String>,
+    /// Refuse to pay more than this, whatever the policy allows: `0.50`, in USDC.
+    #[arg(long)]
+    pub at_most: Option<String>,
+    /// The paying wallet; without it, the agent's only one.
+    #[arg(long)]
+    pub wallet: Option<alloy_primitives::Address>,
+}
+
+/// `tercet transfer`.
+#[derive(Debug, ClapArgs)]
+pub struct Transfer {
+    /// Who is paid.
+    pub to: alloy_primitives::Address,
+    /// How much, in USDC: `0.50`.
+    pub amount: String,
+    /// The chain.
+    #[arg(long, default_value = "eip155:8453")]
+    pub chain: tercet_policy::chain::Chain,
+    /// The paying wallet; without it, the agent's only one.
+    #[arg(long)]
+    pub wallet: Option<alloy_primitives::Address>,
+}
+
+/// `tercet payment`.
+#[derive(Debug, Subcommand)]
+pub enum Payment {
+    /// One payment.
+    Show {
+        /// Its intent's id.
+        id: tercet_policy::intent::IntentId,
+    },
+    /// The agent's payments, newest first.
+    List {
+        /// Where the last page ended.
+        #[arg(long)]
+        cursor: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+}
+
+/// `tercet policy`.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Read a policy file and say what it means.
+    Check {
+        /// YAML.
+        file: PathBuf,
+    },
+    /// Sign a policy file's exact text.
+    Sign {
+        /// YAML, or a signed policy to add signatures to.
+        file: PathBuf,
+        /// Where to write the signed policy; without it, to standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The signatures.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Install a signed policy.
+    Put {
+        /// What `policy sign` wrote.
+        file: PathBuf,
+    },
+    /// Ask a policy about a payment, and see every rule's answer.
+    Explain(Box<Explain>),
+}
+
+/// `tercet policy explain`.
+#[derive(Debug, ClapArgs)]
+pub struct Explain {
+    /// YAML, or a signed policy.
+    pub file: PathBuf,
+    /// The payment: `transfer` or `x402`.
+    #[arg(long, value_name = "KIND", default_value = "x402")]
+    pub pay: PayKind,
+    /// How much, in USDC: `0.50`.
+    #[arg(long, required_unless_present = "intent")]
+    pub amount: Option<String>,
+    /// Who is paid.
+    #[arg(long, required_unless_present = "intent")]
+    pub to: Option<alloy_primitives::Address>,
+    /// The URL that is paid for; for x402.
+    #[arg(long)]
+    pub service: Option<String>,
+    /// The chain.
+    #[arg(long, default_value = "eip155:8453")]
+    pub chain: tercet_policy::chain::Chain,
+    /// A JSON file with a payment intent, instead of the above.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["amount", "to", "service"])]
+    pub intent: Option<PathBuf>,
+    /// A JSON file with past payments: `[{"amount","to","service","at"}]`; without it, none.
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// The moment to judge at, Unix seconds; without it, now.
+    #[arg(long, value_name = "SECONDS")]
+    pub at: Option<u64>,
+}
+
+/// Kinds of payment one can ask about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PayKind {
+    /// An ERC-20 transfer.
+    Transfer,
+    /// An x402 `exact` payment.
+    X402,
+}
+
+/// `tercet node`.
+#[derive(Debug, Subcommand)]
+pub enum Node {
+    /// Who is connected, and where their journals stand.
+    Status,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,32 @@
+//! `tercet node`: who is connected, and where their journals stand.
+
+use serde_json::json;
+use tercet_api::resource::NodeView;
+
+use crate::answer::Answer;
+use crate::args::Node;
+use crate::client::Coordinator;
+use crate::error::CliError;
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn run(command: &Node, coordinator: &Coordinator) -> Result<Answer, CliError> {
+    match command {
+        Node::Status => {
+            let nodes: Vec<NodeView> = coordinator.get("/v1/nodes").await?;
+            let lines: Vec<_> = nodes.iter().map(line).collect();
+            let text =
+                if lines.is_empty() { "no nodes are known".into() } else { lines.join("\n") };
+            Ok(Answer::new(text, json!({ "nodes": nodes })))
+        }
+    }
+}
+
+fn line(node: &NodeView) -> String {
+    let state = if node.connected { "connected" } else { "away" };
+    let rows = node.journal_rows.map_or("-".into(), |rows| rows.to_string());
+    let head = node.journal_head.map_or_else(String::new, |head| head.to_string());
+    format!("{:<20} {state:<10} {rows:>8} rows  {}", node.id.as_str(), head.get(..16).unwrap_or(""))
+}
