@@ -28,8 +28,6 @@ pub enum Protocol {
     Wallet,
     /// A signature, by two.
     Sign,
-    /// A signature on a fixed text that is never a payment, by two.
-    Rehearsal,
 }
 
 impl Protocol {
@@ -38,14 +36,13 @@ impl Protocol {
             Self::GroupAux => "group-aux",
             Self::Wallet => "wallet",
             Self::Sign => "sign",
-            Self::Rehearsal => "rehearsal",
         }
     }
 
     fn parties_count(self) -> usize {
         match self {
             Self::GroupAux | Self::Wallet => Party::ALL.len(),
-            Self::Sign | Self::Rehearsal => Party::EVERYDAY.len(),
+            Self::Sign => Party::EVERYDAY.len(),
         }
     }
 }
@@ -123,7 +120,7 @@ impl ExecutionId {
         Ok(Self { id: hash(fields, &nonces), protocol, wallet, key_epoch, aux_hash, me, seats })
     }
 
-    pub(super) fn bytes(&self) -> &[u8; 32] {
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.id
     }
 }

@@ -1,0 +1,44 @@
+//! What became of payments, by proof alone.
+
+use tercet_policy::evidence::{SettledProof, VoidProof};
+use tercet_policy::rows::{OutcomeRow, SpendRow};
+use tercet_policy::time::UnixSeconds;
+
+use super::Signer;
+use crate::journal::JournalError;
+
+impl Signer {
+    /// The latest row of every payment of which the end is not known.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the journal is sealed or closed.
+    pub async fn unsettled(&self) -> Result<Vec<SpendRow>, JournalError> {
+        self.journal.unsettled().await
+    }
+
+    /// Records that the chain has a payment.
+    ///
+    /// # Errors
+    /// [`JournalError::Ledger`] for an outcome that cannot follow.
+    pub async fn settle(&self, proof: SettledProof, now: UnixSeconds) -> Result<(), JournalError> {
+        self.journal.record_outcome(OutcomeRow::settled(proof, now)).await
+    }
+
+    /// Records that the chain never will, which gives the reservation back.
+    ///
+    /// # Errors
+    /// [`JournalError::Ledger`] for an outcome that cannot follow.
+    pub async fn void(&self, proof: VoidProof, now: UnixSeconds) -> Result<(), JournalError> {
+        self.journal.record_outcome(OutcomeRow::void(proof, now)).await
+    }
+
+    /// Lets a wallet be signed for again: an operator has looked.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it could not be recorded.
+    pub async fn resume(&self, wallet: alloy_primitives::Address) -> Result<(), JournalError> {
+        self.journal.resume(wallet).await?;
+        self.budget.clear(wallet);
+        Ok(())
+    }
+}

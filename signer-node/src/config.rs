@@ -1,0 +1,307 @@
+//! One TOML file that says what a node is and whom it believes.
+//!
+//! Promises: every key is documented here and known; what is missing has the stated default.
+//! Refuses: unknown keys by name, a coordinator without TLS that is not on this machine, a health
+//! address that others can reach, a file that anybody may write.
+//! Does not protect against: an owner of the file who pins the wrong authority.
+
+mod place;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tercet_policy::chain::Chain;
+use tercet_policy::document::Authority;
+use tercet_policy::party::{NodeId, Party};
+use tercet_signer::kek::PassphraseSource;
+use url::Url;
+
+pub use self::place::{BadPlace, CoordinatorUrl, HealthAddress};
+
+/// Largest configuration file, in bytes.
+pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+/// Sessions at a time, unless configured otherwise.
+pub const SESSIONS_DEFAULT: usize = 8;
+/// Most sessions at a time that can be configured.
+pub const SESSIONS_MAX: usize = 256;
+/// Time between two looks at the chain, in seconds, unless configured otherwise.
+pub const RECONCILE_SECONDS_DEFAULT: u64 = 30;
+/// Time that running sessions get to end after a stop signal, in seconds, unless configured
+/// otherwise.
+pub const STOP_SECONDS_DEFAULT: u64 = 20;
+
+/// A node's configuration. Relative paths are taken from the folder of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// `agent`, `operator` or `recovery`; must equal `--role`.
+    pub role: Party,
+    /// This node's name; must be that of the identity in the home. An agent's node carries the
+    /// agent's name.
+    pub node: NodeId,
+    /// The folder with identity, shares and journal, mode 0700.
+    pub home: PathBuf,
+    /// Where the coordinator answers: `https://host[:port]`, or `http` on this machine.
+    pub coordinator: CoordinatorUrl,
+    /// Loopback address of `/livez` and `/readyz`, `127.0.0.1:9101`; without it there is none.
+    pub health: Option<HealthAddress>,
+    /// Where the passphrase of the home comes from.
+    pub passphrase: PassphraseConfig,
+    /// The keys that may enrol agents and loosen policies: `keys` (hexadecimal) and `threshold`.
+    pub authority: Authority,
+    /// A policy of this node's own (YAML, unsigned): both it and the authority's must approve.
+    pub own_policy: Option<PathBuf>,
+    /// Signed policies (JSON: `yaml`, `signatures`) to install at start, without a courier.
+    #[serde(default)]
+    pub policies: Vec<PathBuf>,
+    /// RPC endpoints by which this node reconciles its journal with the chain.
+    #[serde(default)]
+    pub chains: Vec<ChainConfig>,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Logging, to standard error.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Where the passphrase comes from: exactly one of `file` and `credential`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassphraseConfig {
+    /// A file of ours, mode 0600 or stricter.
+    pub file: Option<PathBuf>,
+    /// A systemd credential, by name (`LoadCredential=`).
+    pub credential: Option<String>,
+}
+
+impl PassphraseConfig {
+    /// The one source.
+    ///
+    /// # Errors
+    /// [`ConfigError::PassphraseSource`] for none or both.
+    pub fn source(&self) -> Result<PassphraseSource, ConfigError> {
+        match (&self.file, &self.credential) {
+            (Some(file), None) => Ok(PassphraseSource::File(file.clone())),
+            (None, Some(name)) => Ok(PassphraseSource::SystemdCredential(name.clone())),
+            _ => Err(ConfigError::PassphraseSource),
+        }
+    }
+}
+
+/// A chain and the endpoints that tell about it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// CAIP-2 name, `eip155:8453`.
+    pub chain: Chain,
+    /// JSON-RPC endpoints. What gives a reservation back takes the agreement of most of them.
+    pub endpoints: Vec<Url>,
+    /// Blocks behind the newest at which an answer counts, where the chain has no `safe` block.
+    pub confirmations: Option<u64>,
+}
+
+/// Bounds of a node.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Sessions at a time; more are answered with a failure.
+    pub sessions: usize,
+    /// Time between two looks at the chain, in seconds.
+    pub reconcile_seconds: u64,
+    /// Time that running sessions get to end after a stop signal, in seconds.
+    pub stop_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: SESSIONS_DEFAULT,
+            reconcile_seconds: RECONCILE_SECONDS_DEFAULT,
+            stop_seconds: STOP_SECONDS_DEFAULT,
+        }
+    }
+}
+
+/// How a node logs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, or a filter as `tracing` writes it.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why a configuration is not one to start with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Anybody may change what this node believes.
+    #[error("{path} may be written by anybody: chmod o-w it")]
+    WritableByAll {
+        /// The file.
+        path: PathBuf,
+    },
+    /// More than a configuration has.
+    #[error("{path} has {bytes} bytes, the limit is {CONFIG_BYTES_MAX}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its length, in bytes.
+        bytes: u64,
+    },
+    /// Not TOML, an unknown key, a missing key, or a value that is none. The text names the place.
+    #[error("{path}: {source}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// Not exactly one source of the passphrase.
+    #[error("[passphrase] takes exactly one of `file` and `credential`")]
+    PassphraseSource,
+    /// A bound that is none.
+    #[error("limits.{key} = {value} is outside 1..={limit}")]
+    Limit {
+        /// The key.
+        key: &'static str,
+        /// What is configured.
+        value: u64,
+        /// The largest possible.
+        limit: u64,
+    },
+    /// Two entries for a chain, or one without endpoints.
+    #[error("[[chains]] {chain}: give each chain once, with at least one endpoint")]
+    Chains {
+        /// The chain.
+        chain: Chain,
+    },
+    /// The role of the command line is another.
+    #[error("--role {asked} was asked for, and the configuration is of role {configured}")]
+    OtherRole {
+        /// Of the command line.
+        asked: Party,
+        /// Of the file.
+        configured: Party,
+    },
+}
+
+impl NodeConfig {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = read_text(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, folder).map_err(|error| match error {
+            ParseError::Toml(source) => {
+                ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) }
+            }
+            ParseError::Config(error) => error,
+        })
+    }
+
+    /// Parses and checks a text whose relative paths are taken from `folder`.
+    fn parse(text: &str, folder: &Path) -> Result<Self, ParseError> {
+        let mut config: Self = toml::from_str(text).map_err(ParseError::Toml)?;
+        config.resolve(folder);
+        config.check().map_err(ParseError::Config)?;
+        Ok(config)
+    }
+
+    /// Checks that the command line asks for the role this is for.
+    ///
+    /// # Errors
+    /// [`ConfigError::OtherRole`].
+    pub fn expect_role(&self, asked: Party) -> Result<(), ConfigError> {
+        if asked == self.role {
+            return Ok(());
+        }
+        Err(ConfigError::OtherRole { asked, configured: self.role })
+    }
+
+    /// Checks what types alone do not hold. [`Self::read`] has done so.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.passphrase.source()?;
+        let sessions = u64::try_from(self.limits.sessions).unwrap_or(u64::MAX);
+        within("sessions", sessions, SESSIONS_MAX as u64)?;
+        within("reconcile_seconds", self.limits.reconcile_seconds, 86_400)?;
+        within("stop_seconds", self.limits.stop_seconds, 3_600)?;
+        self.check_chains()
+    }
+
+    fn check_chains(&self) -> Result<(), ConfigError> {
+        for (i, entry) in self.chains.iter().enumerate() {
+            let again = self.chains.iter().take(i).any(|earlier| earlier.chain == entry.chain);
+            if again || entry.endpoints.is_empty() {
+                return Err(ConfigError::Chains { chain: entry.chain });
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, folder: &Path) {
+        let paths = [Some(&mut self.home), self.own_policy.as_mut(), self.passphrase.file.as_mut()];
+        for path in paths.into_iter().flatten().chain(&mut self.policies) {
+            *path = folder.join(&*path);
+        }
+    }
+}
+
+enum ParseError {
+    Toml(toml::de::Error),
+    Config(ConfigError),
+}
+
+fn within(key: &'static str, value: u64, limit: u64) -> Result<(), ConfigError> {
+    if (1..=limit).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Limit { key, value, limit })
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.permissions().mode() & 0o002 != 0 {
+        return Err(ConfigError::WritableByAll { path: path.to_owned() });
+    }
+    if metadata.len() > CONFIG_BYTES_MAX {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use std::fs::Permissions;
+
+use super::*;
+
+const GOOD: &str = r#"
+role = "operator"
+node = "operator-01"
+home = "home"
+coordinator = "http://127.0.0.1:7070"
+health = "127.0.0.1:7071"
+own_policy = "/etc/tercet/own.yaml"
+policies = ["a.json"]
+
+[passphrase]
+file = "passphrase"
+
+[authority]
+keys = ["1111111111111111111111111111111111111111111111111111111111111111"]
+threshold = 1
+
+[[chains]]
+chain = "eip155:8453"
+endpoints = ["http://127.0.0.1:8545"]
+
+[limits]
+sessions = 4
+
+[log]
+format = "json"
+"#;
+
+fn parse(text: &str) -> Result<NodeConfig, String> {
+    NodeConfig::parse(text, Path::new("/etc/node")).map_err(|error| match error {
+        ParseError::Toml(error) => error.to_string(),
+        ParseError::Config(error) => error.to_string(),
+    })
+}
+
+fn refusal(old: &str, new: &str) -> String {
+    assert!(GOOD.contains(old), "{old}");
+    parse(&GOOD.replace(old, new)).unwrap_err()
+}
+
+#[test]
+fn paths_are_taken_from_the_folder_of_the_file() {
+    let config = parse(GOOD).unwrap();
+    assert_eq!(config.home, Path::new("/etc/node/home"));
+    assert_eq!(config.policies, [Path::new("/etc/node/a.json")]);
+    assert_eq!(config.own_policy.as_deref(), Some(Path::new("/etc/tercet/own.yaml")));
+    assert_eq!(config.limits.sessions, 4);
+    assert_eq!(config.limits.reconcile_seconds, RECONCILE_SECONDS_DEFAULT);
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_name_at_every_level() {
+    for (old, new, key) in [
+        ("role =", "rolle = 1\nrole =", "rolle"),
+        ("threshold =", "quorum = 1\nthreshold =", "quorum"),
+        ("sessions = 4", "session = 4", "session"),
+        ("format =", "colour = true\nformat =", "colour"),
+        ("file =", "env = \"X\"\nfile =", "env"),
+        ("endpoints =", "quorum = 1\nendpoints =", "quorum"),
+    ] {
+        let refusal = refusal(old, new);
+        assert!(refusal.contains(&format!("unknown field `{key}`")), "{refusal}");
+    }
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_with_their_reason() {
+    for (old, new, reason) in [
+        ("\"operator\"", "\"boss\"", "unknown variant `boss`"),
+        ("operator-01", "Operator 01", "is not a name"),
+        ("file = \"passphrase\"", "", "exactly one of"),
+        ("file =", "credential = \"x\"\nfile =", "exactly one of"),
+        ("threshold = 1", "threshold = 2", "an authority has"),
+        ("sessions = 4", "sessions = 0", "outside 1..=256"),
+        ("[\"http://127.0.0.1:8545\"]", "[]", "at least one endpoint"),
+        ("eip155:8453", "eip155:1", "is not a chain"),
+        ("\"127.0.0.1:7071\"", "\"0.0.0.0:7071\"", "is not a loopback address"),
+    ] {
+        let refusal = refusal(old, new);
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+}
+
+#[test]
+fn a_coordinator_elsewhere_needs_tls() {
+    for good in ["https://c.example", "http://localhost:1", "http://[::1]:1", "http://127.0.0.9"] {
+        assert!(good.parse::<CoordinatorUrl>().is_ok(), "{good}");
+    }
+    for lax in ["http://c.example", "http://192.168.0.1:1", "http://localhost.example"] {
+        let refused = lax.parse::<CoordinatorUrl>();
+        assert!(matches!(refused, Err(BadPlace::NeedsTls { .. })), "{lax}");
+    }
+    for bad in ["c.example", "ftp://c.example", "https://c.example/x", "https://u:p@c.example"] {
+        let refused = bad.parse::<CoordinatorUrl>();
+        assert!(matches!(refused, Err(BadPlace::NotAnOrigin { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn the_relay_is_dialled_at_its_path() {
+    let relay = |text: &str| text.parse::<CoordinatorUrl>().unwrap().relay().0.to_string();
+    assert_eq!(relay("https://c.example"), "wss://c.example/v1/relay");
+    assert_eq!(relay("http://127.0.0.1:7070"), "ws://127.0.0.1:7070/v1/relay");
+}
+
+#[test]
+fn a_file_that_anybody_may_write_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("node.toml");
+    std::fs::write(&path, GOOD).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o646)).unwrap();
+    let refused = NodeConfig::read(&path);
+    assert!(matches!(refused, Err(ConfigError::WritableByAll { .. })), "{refused:?}");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    assert!(NodeConfig::read(&path).is_ok());
+}
+
+#[test]
+fn the_role_of_the_command_line_must_be_that_of_the_file() {
+    let config = parse(GOOD).unwrap();
+    assert!(config.expect_role(Party::Operator).is_ok());
+    let refused = config.expect_role(Party::Agent);
+    assert!(matches!(refused, Err(ConfigError::OtherRole { .. })), "{refused:?}");
+}
