@@ -9,7 +9,7 @@
 //! ```text
 //! primes --make_group_aux--> GroupAux --make_wallet--> WalletShare --assemble--> SigningShare
 //!                                                                                     |
-//!                                    SigningPayload (admitted) ---------------sign----+--> Signature
+//!                                    SigningPayload (admitted) ---------------sign----+--> FinishedPayment
 //! ```
 //!
 //! Refuses: raw bytes and raw digests (there is no function that signs them), an execution id
@@ -53,8 +53,7 @@ pub use self::group_aux::{AuxHash, GroupAux, make_group_aux};
 pub use self::link::{Courier, Inbound, LINK_MESSAGES_MAX, Link, Outbound, Recipient, link};
 pub use self::patience::Patience;
 pub use self::share::{SigningShare, WalletCard, WalletShare};
-pub use self::sign::rehearse;
-pub use self::signature::Signature;
+pub use self::sign::sign;
 pub use self::threads::{BACKGROUND_RUNS_MAX, PAYMENT_RUNS_MAX, Session, ThreadLimits, Threads};
 pub use self::wallet::make_wallet;
 pub use self::wire::MESSAGE_BYTES_MAX;

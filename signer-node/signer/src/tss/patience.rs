@@ -31,7 +31,7 @@ impl Patience {
     pub const GROUP_AUX: Self = Self::of_ms(AUX_MESSAGE_WAIT_MS_MAX, AUX_RUN_MS_MAX);
     /// For [`super::make_wallet`].
     pub const WALLET: Self = Self::of_ms(WALLET_MESSAGE_WAIT_MS_MAX, WALLET_RUN_MS_MAX);
-    /// For [`super::sign`] and [`super::rehearse`].
+    /// For [`super::sign`].
     pub const SIGN: Self = Self::of_ms(SIGN_MESSAGE_WAIT_MS_MAX, SIGN_RUN_MS_MAX);
 
     const fn of_ms(message_ms: u64, run_ms: u64) -> Self {

@@ -1,85 +1,68 @@
 //! Signatures, interactively, by two.
 //!
-//! Promises: the bytes come from an admitted payment (or are a fixed text that is never one), are
-//! hashed here, and the two parties' runs fail at the first proof unless they hold the same wallet,
-//! epoch, group and pair.
+//! Promises: the bytes come from a [`SigningPayload`], which is an admitted payment or a fixed text
+//! that is never one, and are hashed here; the two runs fail at the first proof unless both hold
+//! the same wallet, epoch, group and pair, and at the last unless both hold the same bytes.
 
 use std::sync::Arc;
 
 use cggmp24::DataToSign;
 use rand::rngs::OsRng;
 use sha3::Keccak256;
+use tercet_policy::payload::{FinishedPayment, SigningPayload, WalletSignature};
 
 use super::driver::Line;
 use super::eid::{ExecutionId, Protocol};
 use super::error::{BadCall, PeerFault, TssError};
 use super::share::SigningShare;
-use super::signature::Signature;
+use super::signature;
 use super::threads::{Session, Threads, Work};
 
-/// Signs a fixed text with the peer, and forgets the signature: proof that this pair's shares and
-/// parameters work together, before a wallet counts as made.
+/// Signs with the peer: about half a second of CPU on each side. Whatever was admitted before the
+/// call counts as spent from now on, for the peer may finish where this side fails.
 ///
-/// The text is `"\x19Ethereum Signed Message:\n" ‖ length ‖ "Tercet rehearsal of wallet <address>"`
-/// (EIP-191, version 0x45): neither a transaction nor typed data can begin so.
+/// For a proof that a pair's shares and parameters work together, before a wallet counts as made,
+/// sign [`SigningPayload::wallet_proof`].
 ///
 /// # Errors
 /// [`TssError`], by whose fault it is.
-pub async fn rehearse(
-    threads: &Threads,
-    session: Session,
-    share: &Arc<SigningShare>,
-) -> Result<(), TssError> {
-    let text = format!("Tercet rehearsal of wallet {}", share.card().address);
-    let preimage = format!("\u{19}Ethereum Signed Message:\n{}{text}", text.len());
-    let share = Arc::clone(share);
-    run(threads, session, share, Protocol::Rehearsal, preimage.into_bytes()).await.map(drop)
-}
-
-pub(crate) async fn sign_preimage(
+pub async fn sign(
     threads: &Threads,
     session: Session,
     share: Arc<SigningShare>,
-    preimage: Vec<u8>,
-) -> Result<Signature, TssError> {
-    run(threads, session, share, Protocol::Sign, preimage).await
-}
-
-async fn run(
-    threads: &Threads,
-    session: Session,
-    share: Arc<SigningShare>,
-    protocol: Protocol,
-    preimage: Vec<u8>,
-) -> Result<Signature, TssError> {
+    payload: SigningPayload,
+) -> Result<FinishedPayment, TssError> {
     let (eid, card) = (&session.eid, share.card());
-    let fits = eid.protocol == protocol
+    let fits = eid.protocol == Protocol::Sign
         && eid.me == card.party
         && eid.wallet == Some(card.address)
         && eid.key_epoch == card.key_epoch
-        && eid.aux_hash == Some(card.aux_hash);
+        && eid.aux_hash == Some(card.aux_hash)
+        && payload.wallet() == card.address;
     if !fits {
         return Err(BadCall::OtherRun.into());
     }
-    let job = move |line: &mut Line, eid: ExecutionId| sign_on(line, &eid, &share, &preimage);
+    let job = move |line: &mut Line, eid: ExecutionId| {
+        let signature = signature_on(line, &eid, &share, &payload)?;
+        Ok(payload.attach(signature))
+    };
     threads.run(Work::Payment, session, job).await
 }
 
-fn sign_on(
+fn signature_on(
     line: &mut Line,
     eid: &ExecutionId,
     share: &SigningShare,
-    preimage: &[u8],
-) -> Result<Signature, TssError> {
+    payload: &SigningPayload,
+) -> Result<WalletSignature, TssError> {
     let signers: Vec<u16> = eid.seats.parties().iter().map(|party| party.index()).collect();
     let id = cggmp24::ExecutionId::new(eid.bytes());
-    let data = DataToSign::digest::<Keccak256>(preimage);
+    let data = DataToSign::digest::<Keccak256>(payload.preimage());
     let mut rng = OsRng;
     let machine = cggmp24::signing(id, eid.seats.my_index(), &signers, share.key())
         .sign_sync(&mut rng, &data);
     let found = line.drive(&eid.seats, machine)?;
-    let checked = Signature::checked(&found, share.verifying_key(), share.card().address, preimage);
-    checked.ok_or_else(|| TssError::BadPeer {
+    signature::checked(&found, share.verifying_key(), payload).ok_or_else(|| TssError::BadPeer {
         suspects: eid.seats.peers().collect(),
         fault: PeerFault::WrongResult,
         cause: None,

@@ -13,8 +13,8 @@ use super::share::{THRESHOLD, WalletShare};
 use super::threads::{Session, Threads, Work};
 
 /// Makes a new 2-of-3 key: milliseconds of CPU. The wallet counts as made when all three have the
-/// same [`WalletShare::transcript_hash`], the shares are stored, and each pair has rehearsed
-/// ([`super::rehearse`]).
+/// same [`WalletShare::transcript_hash`], the shares are stored, and each pair has signed a
+/// [wallet proof](tercet_policy::payload::SigningPayload::wallet_proof).
 ///
 /// # Errors
 /// [`TssError`], by whose fault it is.

@@ -36,7 +36,6 @@ fn both_sides_derive_the_same_id() {
 fn every_field_counts() {
     let base = fields();
     let others = [
-        ExecutionFields { protocol: Protocol::Rehearsal, ..base },
         ExecutionFields { wallet: None, ..base },
         ExecutionFields { key_epoch: 4, ..base },
         ExecutionFields { session: b"session-2", ..base },
