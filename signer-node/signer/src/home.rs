@@ -205,6 +205,15 @@ impl Home {
         self.root.holds(JOURNAL)
     }
 
+    pub(crate) fn journal_path(&self) -> PathBuf {
+        self.path().join(JOURNAL)
+    }
+
+    /// Makes an empty file with the right mode, for SQLite to fill; its log takes the mode over.
+    pub(crate) fn create_journal(&self) -> Result<(), DiskError> {
+        self.root.create_file(JOURNAL, b"")
+    }
+
     pub(crate) fn create_kek_salt(&self, file: &[u8]) -> Result<(), DiskError> {
         self.root.create_file(KEK_SALT, file)
     }

@@ -1,0 +1,5 @@
+mod admission;
+mod documents;
+mod durability;
+mod fixture;
+mod heads;

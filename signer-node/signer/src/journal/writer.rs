@@ -1,0 +1,218 @@
+//! The one task that reads and changes the journal.
+//!
+//! It takes what is waiting, up to [`BATCH_COMMANDS_MAX`], judges each in order against the state
+//! in memory, writes all rows in one transaction, and only then answers. If that transaction
+//! fails, memory and disk may differ: the state is dropped, and every caller, of this batch and
+//! after it, is refused until the journal is opened anew.
+
+use std::sync::Arc;
+
+use tercet_policy::admission::{AdmitError, Reserved};
+use tercet_policy::party::NodeId;
+use tercet_policy::proposal::Proposal;
+use tercet_policy::time::UnixSeconds;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::error::JournalError;
+use super::event::Event;
+use super::state::{Opened, State};
+use super::store::{Batch, Store};
+use super::{BATCH_COMMANDS_MAX, Head, Published};
+use crate::home::Home;
+
+pub(super) type Reply<T> = oneshot::Sender<T>;
+pub(super) type Admitted = Result<Reserved, AdmitError<JournalError>>;
+
+/// What can be asked of the writer.
+pub(super) enum Command {
+    Admit { proposal: Box<Proposal>, now: UnixSeconds, reply: Reply<Admitted> },
+    Append { event: Box<Event>, opened: Box<Opened>, reply: Reply<Result<(), JournalError>> },
+    NotePeerHead { node: NodeId, head: Head, reply: Reply<Result<(), JournalError>> },
+    NoteExecution { id: [u8; 32], reply: Reply<Result<(), JournalError>> },
+    CompareOwnHead { seen: Head, reply: Reply<Result<(), JournalError>> },
+    Look(Box<dyn FnOnce(Result<&State, JournalError>) + Send>),
+    Close { reply: Reply<Result<(), JournalError>> },
+}
+
+/// What is told to a caller once it is known whether its batch is durable.
+type Answer = Box<dyn FnOnce(Result<&[bool], &JournalError>) + Send>;
+
+pub(super) struct Writer {
+    pub(super) live: Result<Live, JournalError>,
+    pub(super) published: watch::Sender<Published>,
+    /// Keeps the home locked for as long as the journal is open.
+    pub(super) _home: Arc<Home>,
+}
+
+pub(super) struct Live {
+    pub(super) state: State,
+    pub(super) store: Store,
+}
+
+impl Writer {
+    /// Serves until every handle is gone or the journal is closed.
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut batch = Vec::with_capacity(BATCH_COMMANDS_MAX);
+        while commands.recv_many(&mut batch, BATCH_COMMANDS_MAX).await > 0 {
+            if let Some(closed) = self.serve(batch.drain(..)).await {
+                commands.close();
+                let result = self.close().await;
+                // The asker may be gone; the journal is closed all the same.
+                let _ = closed.send(result);
+                return;
+            }
+        }
+        if let Err(fault) = self.close().await {
+            tracing::warn!(%fault, "the journal did not close cleanly");
+        }
+    }
+
+    /// Serves one batch. Yields who asked to close, if somebody did.
+    async fn serve(
+        &mut self,
+        commands: impl Iterator<Item = Command>,
+    ) -> Option<Reply<Result<(), JournalError>>> {
+        let mut batch = Batch::default();
+        let mut answers: Vec<Answer> = Vec::new();
+        let mut later = Vec::new();
+        for command in commands {
+            match command {
+                Command::Look(_) | Command::CompareOwnHead { .. } | Command::Close { .. } => {
+                    later.push(command);
+                }
+                command => answers.push(self.judge(command, &mut batch)),
+            }
+        }
+        let committed = self.commit(batch).await;
+        for answer in answers {
+            answer(committed.as_deref());
+        }
+        let mut closing = None;
+        for command in later {
+            closing = self.after_commit(command).await.or(closing);
+        }
+        closing
+    }
+
+    fn judge(&mut self, command: Command, batch: &mut Batch) -> Answer {
+        let state = match &mut self.live {
+            Ok(live) => Ok(&mut live.state),
+            Err(sealed) => Err(sealed.clone()),
+        };
+        match command {
+            Command::Admit { proposal, now, reply } => {
+                let admitted = state
+                    .map_err(AdmitError::Journal)
+                    .and_then(|state| state.admit(*proposal, now, batch));
+                answer_if_durable(reply, admitted, AdmitError::Journal)
+            }
+            Command::Append { event, opened, reply } => {
+                let appended = state.and_then(|state| state.append(&event, *opened, batch));
+                answer_if_durable(reply, appended, |e| e)
+            }
+            Command::NotePeerHead { node, head, reply } => {
+                let noted = state.and_then(|state| {
+                    if state.note_peer_head(&node, head)? {
+                        batch.peer_heads.push((node, head));
+                    }
+                    Ok(())
+                });
+                answer_if_durable(reply, noted, |e| e)
+            }
+            Command::NoteExecution { id, reply } => {
+                let place = batch.executions.len();
+                batch.executions.push(id);
+                answer_execution(reply, id, place)
+            }
+            // Served after the commit.
+            Command::Look(_) | Command::CompareOwnHead { .. } | Command::Close { .. } => {
+                Box::new(|_| ())
+            }
+        }
+    }
+
+    /// Makes the batch durable and shows it to the readers, or seals the journal.
+    async fn commit(&mut self, batch: Batch) -> Result<Vec<bool>, JournalError> {
+        let live = self.live.as_mut().map_err(|sealed| sealed.clone())?;
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        match live.store.commit(&batch).await {
+            Ok(new_executions) => {
+                let roll = Arc::clone(&live.state.roll);
+                self.published.send_replace(Published { head: live.state.head, roll });
+                Ok(new_executions)
+            }
+            Err(fault) => {
+                self.seal(fault.to_string());
+                Err(JournalError::Store(fault))
+            }
+        }
+    }
+
+    async fn after_commit(&mut self, command: Command) -> Option<Reply<Result<(), JournalError>>> {
+        match command {
+            Command::Look(look) => {
+                look(self.live.as_ref().map(|live| &live.state).map_err(Clone::clone));
+                None
+            }
+            Command::CompareOwnHead { seen, reply } => {
+                // The asker may have left; the seal stays.
+                let _ = reply.send(self.compare_own_head(seen).await);
+                None
+            }
+            Command::Close { reply } => Some(reply),
+            _ => None,
+        }
+    }
+
+    async fn compare_own_head(&mut self, seen: Head) -> Result<(), JournalError> {
+        let live = self.live.as_mut().map_err(|sealed| sealed.clone())?;
+        let ours = live.state.head;
+        let same = seen == Head::EMPTY || live.store.hash_at(seen.rows).await? == Some(seen.hash);
+        if same {
+            return Ok(());
+        }
+        let went_back = JournalError::WentBack { seen, ours };
+        self.seal(went_back.to_string());
+        Err(went_back)
+    }
+
+    fn seal(&mut self, after: String) {
+        tracing::error!(%after, "the journal is sealed: nothing is signed until restart");
+        self.live = Err(JournalError::Sealed { after });
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        let live = std::mem::replace(&mut self.live, Err(JournalError::Closed))?;
+        Ok(live.store.close().await?)
+    }
+}
+
+/// Gives a caller what was decided if it is durable, and the failure otherwise. Refusals wait
+/// too: they may rest on rows of the same batch.
+fn answer_if_durable<T: Send + 'static, E: Send + 'static>(
+    reply: Reply<Result<T, E>>,
+    decided: Result<T, E>,
+    failure: fn(JournalError) -> E,
+) -> Answer {
+    Box::new(move |committed| {
+        let answer = match committed {
+            Ok(_) => decided,
+            Err(fault) => Err(failure(fault.clone())),
+        };
+        // A caller that left does not undo the row: it counts until the chain says otherwise.
+        let _ = reply.send(answer);
+    })
+}
+
+fn answer_execution(reply: Reply<Result<(), JournalError>>, id: [u8; 32], place: usize) -> Answer {
+    Box::new(move |committed| {
+        let answer = match committed.map(|new| new.get(place)) {
+            Ok(Some(true)) => Ok(()),
+            Ok(_) => Err(JournalError::ExecutionRepeats { id: hex::encode(id) }),
+            Err(fault) => Err(fault.clone()),
+        };
+        let _ = reply.send(answer);
+    })
+}
