@@ -19,6 +19,8 @@ pub mod chain;
 pub mod decision;
 pub mod document;
 pub mod evidence;
+#[cfg(test)]
+mod fixture;
 pub mod intent;
 pub mod ledger;
 pub mod money;

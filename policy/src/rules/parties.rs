@@ -180,12 +180,13 @@ fn split_port(service: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A service as URLs write it, and so the only writing that could ever match.
+/// A service as URLs write it, and so the only writing that could ever match. Ports 80 and 443
+/// are one scheme's own, and whoever writes them means that scheme, which leaves them away.
 fn check_service(host: &str) -> Option<()> {
     let written = |scheme: &str| {
         Service::of(&format!("{scheme}://{host}/")).is_ok_and(|service| service.as_str() == host)
     };
-    (written("https") || written("http")).then_some(())
+    (!host.contains('*') && written("https") && written("http")).then_some(())
 }
 
 /// Addresses, in lower case or with their checksum.

@@ -1,1 +1,99 @@
-//! Tests.
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixture::{agent, authority, key, parsed, policy, signed, yaml};
+
+mod judged;
+mod read;
+
+#[test]
+fn a_signed_policy_opens_for_its_authority_alone() {
+    let text = yaml(7, "  - allow: { services: vendors }");
+    let policy = signed(text.clone()).open_policy(&authority(1, 1)).unwrap();
+    assert_eq!((policy.name(), policy.epoch(), policy.agent()), ("research-01", 7, &agent()));
+    assert_eq!(policy.policy(), &Policy::parse(&text).unwrap());
+
+    let two_of_three = authority(3, 2);
+    let mut document = signed(text.clone());
+    assert!(matches!(
+        document.clone().open_policy(&two_of_three),
+        Err(PolicyError::Document(DocumentError::TooFewSignatures { found: 1, needed: 2, .. }))
+    ));
+    document.add_signature(&key(3)).unwrap();
+    assert!(document.clone().open_policy(&two_of_three).is_ok());
+    document.document.yaml.push_str("  - rate: { count: 1, per: day }\n");
+    assert!(matches!(document.open_policy(&two_of_three), Err(PolicyError::Document(_))));
+}
+
+#[test]
+fn epochs_only_rise() {
+    let open =
+        |epoch, rules: &str| signed(yaml(epoch, rules)).open_policy(&authority(1, 1)).unwrap();
+    let (rules, others) = ("  - allow: { services: vendors }", "  []");
+    let held = open(7, rules).pin();
+    let follow = |policy: &AuthenticPolicy| policy.may_follow(Some(&held), &agent());
+    assert_eq!(open(1, rules).may_follow(None, &agent()), Ok(()));
+    assert_eq!(follow(&open(8, others)), Ok(()));
+    assert_eq!(follow(&open(7, rules)), Ok(()), "the same again");
+    assert_eq!(follow(&open(7, others)), Err(PolicyError::OtherContent { epoch: 7 }));
+    assert_eq!(follow(&open(6, rules)), Err(PolicyError::OlderEpoch { offered: 6, held: 7 }));
+    let other = AgentId::new("other").unwrap();
+    assert!(matches!(open(8, rules).may_follow(None, &other), Err(PolicyError::OtherAgent { .. })));
+}
+
+#[test]
+fn a_policy_that_can_grant_nothing_says_so() {
+    use GrantsNothing::{EmptyLists, NoAllowRule, NoRules, ZeroLimit};
+    let allow = "  - allow: { services: vendors }\n";
+    for (rules, reason) in [
+        ("  []", Some(NoRules)),
+        ("  - max_amount: 1 USDC", Some(NoAllowRule)),
+        ("  - allow: { assets: [USDC] }", Some(NoAllowRule)),
+        ("  - block: { services: vendors }", Some(NoAllowRule)),
+        ("  - allow: { services: [] }", Some(EmptyLists)),
+        ("  - allow: { services: vendors, chains: [] }", Some(EmptyLists)),
+        (&format!("{allow}  - allow: {{ assets: [] }}"), Some(EmptyLists)),
+        (&format!("{allow}  - max_amount: 0 USDC"), Some(ZeroLimit { rule: 1 })),
+        (&format!("{allow}  - rate: {{ count: 0, per: day }}"), Some(ZeroLimit { rule: 1 })),
+        (
+            &format!("{allow}  - limit: {{ amount: 0.00 USDC, per: day }}"),
+            Some(ZeroLimit { rule: 1 }),
+        ),
+        (allow, None),
+        (&format!("{allow}  - allow: {{ services: [] }}"), None),
+    ] {
+        assert_eq!(parsed(rules).grants_nothing(), reason, "{rules}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "[ -~\n]{0,300}", rules in "[a-z0-9:{}\\[\\], \"*.&<-]{0,200}") {
+        let _ = Policy::parse(&text);
+        let _ = Policy::parse(&yaml(1, &rules));
+    }
+}
+
+#[test]
+fn the_documented_file_is_a_policy() {
+    let documented: String = include_str!("../rules.rs")
+        .lines()
+        .skip_while(|line| !line.ends_with("```yaml"))
+        .skip(1)
+        .take_while(|line| !line.ends_with("```"))
+        .map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start_matches(' ')))
+        .collect();
+    // The indentation inside the block matters, so only the first blank is the comment's.
+    assert!(documented.starts_with("policy: research-01"));
+    let text: String = include_str!("../rules.rs")
+        .lines()
+        .skip_while(|line| !line.ends_with("```yaml"))
+        .skip(1)
+        .take_while(|line| !line.ends_with("```"))
+        .map(|line| format!("{}\n", line.strip_prefix("//! ").unwrap_or_default()))
+        .collect();
+    let read = Policy::parse(&text).unwrap();
+    assert_eq!(read.rules().len(), 8);
+    assert_eq!(read.grants_nothing(), None);
+    assert_eq!(policy("  - allow: { services: vendors }").grants_nothing(), None);
+}
