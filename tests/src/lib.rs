@@ -1,1 +1,10 @@
-//! placeholder
+//! System tests: real processes, real chains, the official peers.
+//!
+//! They need the programs (`cargo build --workspace --bins`) and the peers (`make setup`);
+//! `make test` sees to both.
+
+pub mod chain;
+pub mod cluster;
+pub mod invariants;
+pub mod local_key;
+pub mod peers;

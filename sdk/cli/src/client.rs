@@ -73,12 +73,12 @@ impl Coordinator {
         self.send(method, path, body).await
     }
 
-    /// The coordinator's clock, from the `Date` header of its health.
+    /// The coordinator's clock, from the `Date` header of its answer.
     ///
     /// # Errors
     /// [`CliError::Unreachable`].
     pub async fn date(&self) -> Result<Option<String>, CliError> {
-        let response = self.request(Method::GET, "/v1/health", Vec::new()).await?;
+        let response = self.request(Method::GET, "/livez", Vec::new()).await?;
         Ok(response.headers().get(DATE).and_then(|d| d.to_str().ok()).map(str::to_owned))
     }
 

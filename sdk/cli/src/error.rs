@@ -156,9 +156,10 @@ impl CliError {
 const fn problem_exit(code: ProblemCode) -> Exit {
     match code {
         ProblemCode::Refused => Exit::Refused,
-        ProblemCode::NodeUnavailable | ProblemCode::ChainUnavailable | ProblemCode::Busy => {
-            Exit::Unreachable
-        }
+        ProblemCode::NodeUnavailable
+        | ProblemCode::ChainUnavailable
+        | ProblemCode::NotReady
+        | ProblemCode::Busy => Exit::Unreachable,
         ProblemCode::TimedOut => Exit::Unknown,
         ProblemCode::Unauthenticated | ProblemCode::BadDocument => Exit::Setup,
         _ => Exit::Failure,

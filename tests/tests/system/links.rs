@@ -1,0 +1,52 @@
+//! Who may link what, as cargo resolves it. cargo-deny holds the same rules.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use tercet_tests::cluster::root;
+
+/// All crates that `package` links when it is built for use.
+fn linked(package: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+        .args(["--format", "{lib}", "--package", package])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| line.trim().trim_end_matches(" (*)").to_owned()).collect()
+}
+
+fn assert_links_none(package: &str, banned: &[&str]) {
+    let linked = linked(package);
+    assert!(linked.contains(&package.replace('-', "_")), "{package} is not in its own tree");
+    for name in banned {
+        assert!(!linked.contains(*name), "{package} links {name}");
+    }
+}
+
+const SIGNER: [&str; 5] =
+    ["tercet_signer", "cggmp24", "cggmp24_keygen", "key_share", "paillier_zk"];
+
+#[test]
+fn the_coordinator_cannot_touch_a_share() {
+    for package in ["tercet-coordinator", "tercet-api", "tercet-chain"] {
+        assert_links_none(package, &SIGNER);
+    }
+}
+
+#[test]
+fn the_policy_has_no_runtime_no_http_and_no_provider() {
+    assert_links_none("tercet-policy", &SIGNER);
+    assert_links_none("tercet-policy", &["tokio", "reqwest", "hyper", "alloy_provider", "sqlx"]);
+}
+
+#[test]
+fn a_ban_would_be_noticed() {
+    let linked = linked("tercet-signer-node");
+    for name in SIGNER {
+        assert!(linked.contains(name), "{name} is not what cargo tree calls it");
+    }
+}
