@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tercet_chain::{BadEndpoints, Endpoints};
 use tercet_policy::chain::Chain;
 use tercet_policy::document::Authority;
 use tercet_policy::party::{NodeId, Party};
@@ -52,7 +53,7 @@ pub struct NodeConfig {
     pub authority: Authority,
     /// A policy of this node's own (YAML, unsigned): both it and the authority's must approve.
     pub own_policy: Option<PathBuf>,
-    /// Signed policies (JSON: `yaml`, `signatures`) to install at start, without a courier.
+    /// Signed policies (JSON, as `tercet policy sign` writes them) to install at start, without a courier.
     #[serde(default)]
     pub policies: Vec<PathBuf>,
     /// RPC endpoints by which this node reconciles its journal with the chain.
@@ -98,8 +99,19 @@ pub struct ChainConfig {
     pub chain: Chain,
     /// JSON-RPC endpoints. What gives a reservation back takes the agreement of most of them.
     pub endpoints: Vec<Url>,
-    /// Blocks behind the newest at which an answer counts, where the chain has no `safe` block.
-    pub confirmations: Option<u64>,
+    /// How many endpoints must agree; a majority of them if not given.
+    pub quorum: Option<usize>,
+}
+
+impl ChainConfig {
+    /// The endpoints, checked.
+    ///
+    /// # Errors
+    /// [`ConfigError::Endpoints`].
+    pub fn endpoints(&self) -> Result<Endpoints, ConfigError> {
+        Endpoints::new(self.chain, self.endpoints.clone(), self.quorum)
+            .map_err(|fault| ConfigError::Endpoints { chain: self.chain, fault })
+    }
 }
 
 /// Bounds of a node.
@@ -197,11 +209,19 @@ pub enum ConfigError {
         /// The largest possible.
         limit: u64,
     },
-    /// Two entries for a chain, or one without endpoints.
-    #[error("[[chains]] {chain}: give each chain once, with at least one endpoint")]
-    Chains {
+    /// Two entries for a chain.
+    #[error("[[chains]] {chain} is given twice")]
+    ChainTwice {
         /// The chain.
         chain: Chain,
+    },
+    /// Endpoints that cannot be used.
+    #[error("[[chains]] {chain}: {fault}")]
+    Endpoints {
+        /// The chain.
+        chain: Chain,
+        /// Why not.
+        fault: BadEndpoints,
     },
     /// The role of the command line is another.
     #[error("--role {asked} was asked for, and the configuration is of role {configured}")]
@@ -264,9 +284,10 @@ impl NodeConfig {
     fn check_chains(&self) -> Result<(), ConfigError> {
         for (i, entry) in self.chains.iter().enumerate() {
             let again = self.chains.iter().take(i).any(|earlier| earlier.chain == entry.chain);
-            if again || entry.endpoints.is_empty() {
-                return Err(ConfigError::Chains { chain: entry.chain });
+            if again {
+                return Err(ConfigError::ChainTwice { chain: entry.chain });
             }
+            entry.endpoints()?;
         }
         Ok(())
     }

@@ -18,7 +18,6 @@
 
 pub mod cli;
 pub mod config;
-mod duty;
 mod handle;
 mod health;
 mod init;
@@ -36,6 +35,7 @@ pub use self::health::{HealthError, Readiness};
 pub use self::init::{InitError, init};
 pub use self::logs::{LogError, install_logs};
 pub use self::progress::CeremonyProgress;
+pub use self::reconcile::Unreadable;
 pub use self::relay::{
     OUTBOX_FRAMES_MAX, PING_MS, SILENCE_MS_MAX, STEADY_MS, WRITE_MS_MAX,
 };

@@ -10,19 +10,20 @@
 mod backoff;
 mod dial;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tercet_api::relay::{FromNode, RELAY_FRAME_BYTES_MAX, ToNode};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub(crate) use self::backoff::Backoff;
-pub(crate) use self::dial::{Dial, DialError, Socket};
+pub(crate) use self::dial::{Dial, now};
+
+use self::backoff::Backoff;
+use self::dial::Socket;
 
 /// Frames on their way out that are held for the line.
 pub const OUTBOX_FRAMES_MAX: usize = 1_024;
@@ -36,9 +37,10 @@ pub const WRITE_MS_MAX: u64 = 10_000;
 pub const STEADY_MS: u64 = 20_000;
 
 /// Who takes what comes over the line.
+#[async_trait::async_trait]
 pub(crate) trait Listener: Send + Sync {
-    /// Takes a frame. Must not wait.
-    fn take(&self, frame: ToNode);
+    /// Takes a frame. May wait for this node's disk, never for the line.
+    async fn take(&self, frame: ToNode);
     /// The line is gone: what depended on it is over.
     fn line_lost(&self);
     /// Something came that is no frame.
@@ -52,7 +54,7 @@ pub(crate) struct Line {
     /// The journal's head, as the frame that tells it.
     pub(crate) head: watch::Receiver<FromNode>,
     pub(crate) connected: watch::Sender<bool>,
-    pub(crate) listener: Arc<dyn Listener>,
+    pub(crate) listener: Box<dyn Listener>,
 }
 
 /// Why a conversation ended.
@@ -67,7 +69,7 @@ enum LineEnd {
     #[error("the line took no frame for {WRITE_MS_MAX} ms")]
     Stuck,
     #[error("the line broke: {0}")]
-    Broken(Box<tokio_tungstenite::tungstenite::Error>),
+    Broken(Box<tungstenite::Error>),
 }
 
 impl Line {
@@ -147,7 +149,7 @@ impl Line {
                 () = stop.cancelled() => Err(LineEnd::Stopping),
                 message = socket.next() => {
                     heard = Instant::now();
-                    self.heard(message)
+                    self.heard(message).await
                 }
                 Some(frame) = self.outbox.recv() => send(socket, &frame).await,
                 Ok(()) = self.head.changed() => {
@@ -165,13 +167,18 @@ impl Line {
         }
     }
 
-    fn heard(&self, message: Option<Result<Message, tungstenite::Error>>) -> Result<(), LineEnd> {
+    async fn heard(
+        &self,
+        message: Option<Result<Message, tungstenite::Error>>,
+    ) -> Result<(), LineEnd> {
         match message {
             None | Some(Ok(Message::Close(_))) => Err(LineEnd::Closed),
             Some(Err(error)) => Err(LineEnd::Broken(Box::new(error))),
             Some(Ok(Message::Text(text))) => {
                 match serde_json::from_str(text.as_str()) {
-                    Ok(frame) if text.len() <= RELAY_FRAME_BYTES_MAX => self.listener.take(frame),
+                    Ok(frame) if text.len() <= RELAY_FRAME_BYTES_MAX => {
+                        self.listener.take(frame).await;
+                    }
                     _ => self.listener.garbage(),
                 }
                 Ok(())
@@ -184,8 +191,6 @@ impl Line {
         }
     }
 }
-
-use tokio_tungstenite::tungstenite;
 
 async fn send(socket: &mut Socket, frame: &FromNode) -> Result<(), LineEnd> {
     match serde_json::to_string(frame) {

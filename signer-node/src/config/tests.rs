@@ -60,7 +60,7 @@ fn an_unknown_key_is_refused_by_name_at_every_level() {
         ("sessions = 4", "session = 4", "session"),
         ("format =", "colour = true\nformat =", "colour"),
         ("file =", "env = \"X\"\nfile =", "env"),
-        ("endpoints =", "quorum = 1\nendpoints =", "quorum"),
+        ("endpoints =", "urls = []\nendpoints =", "urls"),
     ] {
         let refusal = refusal(old, new);
         assert!(refusal.contains(&format!("unknown field `{key}`")), "{refusal}");
@@ -76,7 +76,7 @@ fn values_that_cannot_be_are_refused_with_their_reason() {
         ("file =", "credential = \"x\"\nfile =", "exactly one of"),
         ("threshold = 1", "threshold = 2", "an authority has"),
         ("sessions = 4", "sessions = 0", "outside 1..=256"),
-        ("[\"http://127.0.0.1:8545\"]", "[]", "at least one endpoint"),
+        ("[\"http://127.0.0.1:8545\"]", "[]", "there must be 1 to"),
         ("eip155:8453", "eip155:1", "is not a chain"),
         ("\"127.0.0.1:7071\"", "\"0.0.0.0:7071\"", "is not a loopback address"),
     ] {

@@ -17,7 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use crate::config::CoordinatorUrl;
 
 /// Longest wait for a dial to succeed, in milliseconds.
-pub const DIAL_MS_MAX: u64 = 10_000;
+const DIAL_MS_MAX: u64 = 10_000;
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 

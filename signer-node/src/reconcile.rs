@@ -1,0 +1,115 @@
+//! The journal against the chain, by this node's own endpoints.
+//!
+//! Promises: a payment is called settled or void only by a proof that the chain crate read from a
+//! quorum at a safe block. The courier's word changes nothing here, and neither does a clock: the
+//! local one only says when to ask.
+//! Does not protect against: endpoints that lie together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tercet_chain::{ChainError, ChainReader, Fate};
+use tercet_policy::rows::SpendRow;
+use tercet_signer::gate::Signer;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::config::{ConfigError, NodeConfig};
+use crate::relay::now;
+
+/// Most payments that are asked about in one look.
+pub(crate) const RECONCILE_ROWS_MAX: usize = 128;
+
+/// Why the chain cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// The endpoints.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The reader.
+    #[error(transparent)]
+    Reader(#[from] ChainError),
+}
+
+/// Follows unsettled payments to their end.
+pub(crate) struct Reconciler {
+    signer: Arc<Signer>,
+    readers: Vec<ChainReader>,
+    every: Duration,
+    /// Where the next look begins, so that no row waits for ever behind others.
+    next: usize,
+}
+
+impl Reconciler {
+    /// A reconciler over the configured chains; none if none is configured.
+    pub(crate) fn new(
+        config: &NodeConfig,
+        signer: &Arc<Signer>,
+    ) -> Result<Option<Self>, Unreadable> {
+        let mut readers = Vec::new();
+        for chain in &config.chains {
+            readers.push(ChainReader::new(&chain.endpoints()?)?);
+        }
+        let every = Duration::from_secs(config.limits.reconcile_seconds);
+        let signer = Arc::clone(signer);
+        Ok((!readers.is_empty()).then_some(Self { signer, readers, every, next: 0 }))
+    }
+
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut tick = interval(self.every);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.look() => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) {
+        let rows = match self.signer.unsettled().await {
+            Ok(rows) => rows,
+            Err(error) => return warn!(%error, "the journal cannot be reconciled"),
+        };
+        let from = if self.next < rows.len() { self.next } else { 0 };
+        self.next = from.saturating_add(RECONCILE_ROWS_MAX);
+        for row in rows.iter().skip(from).take(RECONCILE_ROWS_MAX) {
+            self.follow(row).await;
+        }
+    }
+
+    async fn follow(&self, row: &SpendRow) {
+        let Some(reader) = self.readers.iter().find(|reader| reader.chain() == row.chain) else {
+            return;
+        };
+        let intent = row.intent;
+        let recorded = match reader.fate(row, &[]).await {
+            Ok(Fate::Settled(proof)) => {
+                info!(%intent, transaction = %proof.transaction(), "settled");
+                self.signer.settle(proof, now()).await
+            }
+            Ok(Fate::Void(proof)) => {
+                info!(%intent, reason = ?proof.reason(), "void");
+                self.signer.void(proof, now()).await
+            }
+            Ok(Fate::Alarm { tx, misfit }) => {
+                error!(%intent, %tx, %misfit, "a slot was used for something else: look at it");
+                Ok(())
+            }
+            Ok(Fate::Seen { .. } | Fate::Open) => Ok(()),
+            Err(error) => {
+                debug!(%intent, %error, "the chain does not tell");
+                Ok(())
+            }
+        };
+        if let Err(error) = recorded {
+            warn!(%intent, %error, "an outcome was not recorded");
+        }
+    }
+}

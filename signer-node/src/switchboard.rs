@@ -1,0 +1,194 @@
+//! What comes from the coordinator, and who takes it: documents, sessions, frames.
+//!
+//! Promises: documents take effect before anything that came after them; sessions are bounded in
+//! number and each runs on its own; when the line is lost, every session that spoke over it ends.
+//! Refuses: sessions over the limit, frames over theirs. Frames of sessions that are not, or are
+//! no longer, are dropped and counted.
+
+mod paperwork;
+mod session;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tercet_api::relay::{FailureKind, FromNode, SEALED_FRAME_BYTES_MAX, SessionId, ToNode};
+use tercet_policy::party::Party;
+use tercet_signer::gate::Signer;
+use tercet_signer::session::WIRE_FRAMES_MAX;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::progress::CeremonyProgress;
+use crate::relay::Listener;
+use crate::ticket::Tickets;
+
+use self::session::Work;
+
+/// Takes frames to where they belong.
+pub(crate) struct Switchboard {
+    signer: Arc<Signer>,
+    outbox: mpsc::Sender<FromNode>,
+    tickets: Arc<Tickets>,
+    progress: broadcast::Sender<CeremonyProgress>,
+    sessions: Mutex<HashMap<SessionId, Seat>>,
+    sessions_max: usize,
+    running: TaskTracker,
+    is_stopping: AtomicBool,
+    dropped: AtomicU64,
+}
+
+/// A session's end of the line.
+struct Seat {
+    frames: mpsc::Sender<(Party, Vec<u8>)>,
+    cancel: CancellationToken,
+}
+
+impl Switchboard {
+    pub(crate) fn new(
+        signer: Arc<Signer>,
+        outbox: mpsc::Sender<FromNode>,
+        tickets: Arc<Tickets>,
+        progress: broadcast::Sender<CeremonyProgress>,
+        sessions_max: usize,
+    ) -> Self {
+        Self {
+            signer,
+            outbox,
+            tickets,
+            progress,
+            sessions: Mutex::default(),
+            sessions_max,
+            running: TaskTracker::new(),
+            is_stopping: AtomicBool::new(false),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// Frames that were nobody's.
+    pub(crate) fn dropped_frames(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Sessions that run now.
+    pub(crate) fn running_sessions(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Takes no new session from now on, and waits for the running ones.
+    pub(crate) async fn finish(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        self.running.close();
+        self.running.wait().await;
+    }
+
+    /// Calls every session off.
+    pub(crate) fn call_off_all(&self) {
+        self.seats().values().for_each(|seat| seat.cancel.cancel());
+    }
+
+    fn begin(self: &Arc<Self>, session: SessionId, work: Work) {
+        let (frames, incoming) = mpsc::channel(WIRE_FRAMES_MAX);
+        let cancel = CancellationToken::new();
+        if let Err(detail) = self.seat(session, Seat { frames, cancel: cancel.clone() }) {
+            let kind = FailureKind::NotReady;
+            work.tell_failure(&self.tickets, kind, detail);
+            self.report(FromNode::Failed { session, kind, detail: detail.to_owned() });
+            return;
+        }
+        let board = Arc::clone(self);
+        self.running.spawn(async move {
+            Box::pin(session::run(&board, session, work, incoming, cancel)).await;
+            board.seats().remove(&session);
+        });
+    }
+
+    fn seat(&self, session: SessionId, seat: Seat) -> Result<(), &'static str> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Err("this node is stopping");
+        }
+        let mut seats = self.seats();
+        if seats.len() >= self.sessions_max {
+            return Err("this node is busy: it runs as many sessions as it may");
+        }
+        match seats.entry(session) {
+            std::collections::hash_map::Entry::Occupied(_) => Err("the session runs already"),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(seat);
+                Ok(())
+            }
+        }
+    }
+
+    fn deliver(&self, session: SessionId, from: Party, bytes: Vec<u8>) {
+        let seats = self.seats();
+        let Some(seat) = seats.get(&session) else {
+            drop(seats);
+            return self.count_dropped();
+        };
+        if bytes.len() > SEALED_FRAME_BYTES_MAX {
+            tracing::warn!(%session, %from, "a frame over the limit ends its session");
+            return seat.cancel.cancel();
+        }
+        match seat.frames.try_send((from, bytes)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Closed(_)) => self.count_dropped(),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                tracing::warn!(%session, %from, "a flood of frames ends its session");
+                seat.cancel.cancel();
+            }
+        }
+    }
+
+    /// Hands a frame to the line. Never waits: whoever calls this may be the line itself.
+    fn report(&self, frame: FromNode) {
+        if self.outbox.try_send(frame).is_err() {
+            tracing::warn!("a report was dropped: the line to the coordinator takes nothing");
+        }
+    }
+
+    fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A panic of another holder leaves the map whole: every change to it is one call.
+    fn seats(&self) -> MutexGuard<'_, HashMap<SessionId, Seat>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait::async_trait]
+impl Listener for Arc<Switchboard> {
+    async fn take(&self, frame: ToNode) {
+        match frame {
+            ToNode::Enrolment { document } => self.take_enrolment(document).await,
+            ToNode::Freeze { document } => self.take_freeze(document).await,
+            ToNode::Policy { document } => self.take_policy(document).await,
+            ToNode::Prepare { session, agent } => self.begin(session, Work::Prepare { agent }),
+            ToNode::Keygen { session, request } => {
+                self.begin(session, Work::Keygen { request: Box::new(request) });
+            }
+            ToNode::Sign { session, envelope, claim } => {
+                let work = Work::Sign { envelope: Box::new(envelope), claim: Box::new(claim) };
+                self.begin(session, work);
+            }
+            ToNode::Frame { session, from, bytes } => self.deliver(session, from, bytes),
+            ToNode::Abort { session, reason } => match self.seats().get(&session) {
+                Some(seat) => {
+                    tracing::info!(%session, reason, "the coordinator called a session off");
+                    seat.cancel.cancel();
+                }
+                None => self.count_dropped(),
+            },
+        }
+    }
+
+    fn line_lost(&self) {
+        self.call_off_all();
+    }
+
+    fn garbage(&self) {
+        self.count_dropped();
+    }
+}
