@@ -63,6 +63,8 @@ pub enum ProblemCode {
     Busy,
     /// It took too long; the outcome can be asked for.
     TimedOut,
+    /// The coordinator starts or stops.
+    NotReady,
     /// Our fault.
     Internal,
 }
@@ -86,6 +88,7 @@ impl ProblemCode {
             Self::ChainUnavailable => (503, "The chain does not answer", true),
             Self::Busy => (429, "Too much at once", true),
             Self::TimedOut => (504, "It took too long", true),
+            Self::NotReady => (503, "The coordinator is not ready", true),
             Self::Internal => (500, "Our fault", true),
         }
     }
@@ -108,6 +111,7 @@ impl ProblemCode {
             Self::ChainUnavailable => "chain_unavailable",
             Self::Busy => "busy",
             Self::TimedOut => "timed_out",
+            Self::NotReady => "not_ready",
             Self::Internal => "internal",
         }
     }

@@ -1,0 +1,224 @@
+//! What every part of a running coordinator shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tercet_api::relay::ToNode;
+use tercet_api::resource::ProgressView;
+use tercet_policy::chain::Chain;
+use tercet_policy::document::{Authority, ContentHash, RequestId};
+use tercet_policy::party::{AgentId, NodeId};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clerk::Clerk;
+use crate::clock::Clock;
+use crate::config::{Config, Limits, ReadToken};
+use crate::crash::CrashPlan;
+use crate::directory::Directory;
+use crate::payment::driver::Running;
+use crate::relay::Relay;
+use crate::replay::Replays;
+use crate::store::{Store, StoreError};
+
+/// A running coordinator. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    authority: Authority,
+    read_tokens: Vec<ReadToken>,
+    limits: Limits,
+    store: Store,
+    directory: Directory,
+    relay: Relay,
+    replays: Replays,
+    clerk: Arc<dyn Clerk>,
+    clock: Clock,
+    crash: CrashPlan,
+    running: Running,
+    progress: Mutex<HashMap<RequestId, Vec<ProgressView>>>,
+    requests: Arc<Semaphore>,
+    ceremonies: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What a coordinator is made of, beside its configuration.
+#[derive(Debug)]
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// The chains.
+    pub clerk: Arc<dyn Clerk>,
+    /// The clock.
+    pub clock: Clock,
+    /// Where to die, if anywhere.
+    pub crash: CrashPlan,
+}
+
+impl App {
+    /// Puts a coordinator together and reads who is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn new(config: &Config, parts: Parts) -> Result<Self, StoreError> {
+        let directory = Directory::new(&config.nodes, parts.store.agents().await?);
+        Ok(Self(Arc::new(Shared {
+            authority: config.authority.clone(),
+            read_tokens: config.read_tokens.clone(),
+            limits: config.limits,
+            store: parts.store,
+            directory,
+            relay: Relay::default(),
+            replays: Replays::default(),
+            clerk: parts.clerk,
+            clock: parts.clock,
+            crash: parts.crash,
+            running: Running::default(),
+            progress: Mutex::default(),
+            requests: Arc::new(Semaphore::new(config.limits.requests_in_flight_max)),
+            ceremonies: Arc::new(Semaphore::new(config.limits.ceremonies_max)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })))
+    }
+
+    /// The authority that is pinned here.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    /// Tokens for read-only views.
+    #[must_use]
+    pub fn read_tokens(&self) -> &[ReadToken] {
+        &self.0.read_tokens
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Who is known.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// The relay.
+    #[must_use]
+    pub fn relay(&self) -> &Relay {
+        &self.0.relay
+    }
+
+    /// Nonces of requests.
+    #[must_use]
+    pub fn replays(&self) -> &Replays {
+        &self.0.replays
+    }
+
+    /// The chains.
+    #[must_use]
+    pub fn clerk(&self) -> &dyn Clerk {
+        self.0.clerk.as_ref()
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Where to die, if anywhere.
+    #[must_use]
+    pub fn crash(&self) -> CrashPlan {
+        self.0.crash
+    }
+
+    /// The payments that are being driven.
+    #[must_use]
+    pub fn running(&self) -> &Running {
+        &self.0.running
+    }
+
+    /// What the parties of open ceremonies are doing.
+    #[must_use]
+    pub fn progress(&self) -> &Mutex<HashMap<RequestId, Vec<ProgressView>>> {
+        &self.0.progress
+    }
+
+    /// Places for requests.
+    #[must_use]
+    pub fn request_places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.requests)
+    }
+
+    /// Places for ceremonies.
+    #[must_use]
+    pub fn ceremony_places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.ceremonies)
+    }
+
+    /// Work that goes on beside requests.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Cancelled when the coordinator stops.
+    #[must_use]
+    pub fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// Whether a chain is configured.
+    #[must_use]
+    pub fn has_chain(&self, chain: Chain) -> bool {
+        self.clerk().chains().contains(&chain)
+    }
+
+    /// Remembers that a node was heard. A store that fails is logged: the node's own journal
+    /// is what counts.
+    pub async fn hear(&self, node: &NodeId, head: Option<(u64, ContentHash)>) {
+        if let Err(error) = self.store().put_node(node, head, self.clock().now()).await {
+            tracing::error!(%node, %error, "cannot remember the node's head");
+        }
+    }
+
+    /// The documents of every group that a node is in: enrolments first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn documents_for(&self, node: &NodeId) -> Result<Vec<ToNode>, StoreError> {
+        let mut documents = Vec::new();
+        for record in self.directory().agents_of(node) {
+            let agent = record.enrolment.document.agent.clone();
+            documents.push(ToNode::Enrolment { document: record.enrolment });
+            documents.extend(record.freeze.map(|document| ToNode::Freeze { document }));
+            let policy = self.store().policy(&agent).await?;
+            documents.extend(policy.map(|p| ToNode::Policy { document: p.document }));
+        }
+        Ok(documents)
+    }
+
+    /// Sends a document to the three nodes of a group, those that are connected.
+    pub fn push(&self, agent: &AgentId, document: &ToNode) {
+        let Some(record) = self.directory().agent(agent) else { return };
+        for party in tercet_policy::party::Party::ALL {
+            let node = &record.enrolment.document.keys(party).id;
+            // A node that is away gets it when it connects.
+            let _ = self.relay().send(node, document.clone());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The clerk: what the coordinator asks of a chain, and no more.
+//!
+//! Behind the trait are the readers of `tercet-chain`, which ask a quorum; tests put a chain of
+//! their own in their place.
+
+mod readers;
+
+use std::fmt::Debug;
+
+use alloy_primitives::{Address, B256, Bytes};
+use async_trait::async_trait;
+use tercet_api::resource::ChainBalance;
+use tercet_policy::chain::Chain;
+use tercet_policy::money::Amount;
+use tercet_policy::proposal::ChainTerms;
+use tercet_policy::time::UnixSeconds;
+
+pub use readers::Readers;
+
+/// Why the clerk has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClerkError {
+    /// No endpoints are configured for the chain.
+    #[error("chain {0} is not configured here")]
+    NotConfigured(Chain),
+    /// The endpoints do not answer or disagree. Ask again.
+    #[error("chain {chain} does not answer: {reason}")]
+    Unavailable {
+        /// The chain.
+        chain: Chain,
+        /// Why.
+        reason: String,
+    },
+    /// The endpoints refuse the transaction.
+    #[error("chain {chain} refuses the transaction: {reason}")]
+    Rejected {
+        /// The chain.
+        chain: Chain,
+        /// An endpoint's words.
+        reason: String,
+    },
+}
+
+/// What has become of a payment on chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// Nothing is decided.
+    Pending {
+        /// The transaction and block in which it was seen, where that is not yet safe.
+        seen: Option<(B256, u64)>,
+        /// For people.
+        detail: Option<String>,
+    },
+    /// It is in the chain at a safe block.
+    Settled {
+        /// The transaction.
+        transaction: B256,
+        /// Its block.
+        block: u64,
+    },
+    /// An authorization was taken back at a safe block.
+    Cancelled {
+        /// The transaction.
+        transaction: B256,
+        /// Its block.
+        block: u64,
+    },
+    /// It can never happen any more, by evidence at a safe block.
+    Void {
+        /// Why, for people.
+        reason: String,
+        /// The transaction that makes it so, where there is one.
+        transaction: Option<B256>,
+    },
+}
+
+/// An authorization that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationWish {
+    /// Chain.
+    pub chain: Chain,
+    /// Token.
+    pub token: Address,
+    /// Payer.
+    pub wallet: Address,
+    /// Payee.
+    pub to: Address,
+    /// Base units.
+    pub amount: Amount,
+    /// EIP-3009 nonce.
+    pub nonce: B256,
+    /// End of its validity.
+    pub valid_before: UnixSeconds,
+    /// When its intent was made: it cannot have been used before.
+    pub since: UnixSeconds,
+}
+
+/// A transfer that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferWish {
+    /// Chain.
+    pub chain: Chain,
+    /// Token.
+    pub token: Address,
+    /// Payer.
+    pub wallet: Address,
+    /// Payee.
+    pub to: Address,
+    /// Base units.
+    pub amount: Amount,
+    /// Account nonce.
+    pub nonce: u64,
+    /// The transaction we broadcast, where we have one.
+    pub transaction: Option<B256>,
+}
+
+/// A chain's clerk.
+#[async_trait]
+pub trait Clerk: Debug + Send + Sync {
+    /// The chains that are configured.
+    fn chains(&self) -> Vec<Chain>;
+
+    /// How long to wait between looks, in seconds.
+    fn poll_seconds(&self, chain: Chain) -> u64;
+
+    /// The configured chains that answer now.
+    async fn answering(&self) -> Vec<Chain>;
+
+    /// What a wallet has.
+    async fn balance(&self, chain: Chain, wallet: Address) -> Result<ChainBalance, ClerkError>;
+
+    /// The account's next nonce, by a quorum.
+    async fn next_nonce(&self, chain: Chain, wallet: Address) -> Result<u64, ClerkError>;
+
+    /// Terms for a token transfer with this nonce, fees as the chain stands now.
+    async fn transfer_terms(&self, chain: Chain, nonce: u64) -> Result<ChainTerms, ClerkError>;
+
+    /// Hands a signed transaction to the chain; one it has already is no error.
+    async fn broadcast(&self, chain: Chain, raw: &Bytes) -> Result<B256, ClerkError>;
+
+    /// What has become of an authorization.
+    async fn authorization(&self, wish: &AuthorizationWish) -> Result<Sighting, ClerkError>;
+
+    /// What has become of a transfer.
+    async fn transfer(&self, wish: &TransferWish) -> Result<Sighting, ClerkError>;
+}

@@ -1,0 +1,268 @@
+//! Payments: ask for one by a signed intent, look at them.
+//!
+//! A refused payment is answered `422 refused` with every refusal, each time it is asked for; its
+//! record can be read like any other.
+
+use alloy_primitives::Address;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use tercet_api::payment::{CreatePayment, PaymentPage, PaymentStatus, PaymentView};
+use tercet_api::problem::{Problem, ProblemCode};
+use tercet_policy::intent::{IntentId, SignedIntent};
+use tercet_policy::party::AgentId;
+use tercet_policy::refusal::Refusal;
+
+use super::HttpError;
+use super::call::{Asked, Call, Look, Named};
+use crate::app::App;
+use crate::crash::CrashPoint;
+use crate::payment::driver;
+use crate::store::{NewPayment, PageWish, PaymentRecord, Taken};
+
+/// Payments on one page unless asked otherwise.
+pub(super) const PAGE_DEFAULT: u16 = 50;
+/// Most payments on one page.
+pub(super) const PAGE_MAX: u16 = 200;
+
+/// Asks for a payment. Idempotent on the intent's id: the same content gives the stored answer,
+/// other content `409 id_conflict`. Waits for an outcome up to the configured time.
+#[utoipa::path(
+    post, path = "/v1/payments", tag = "payments", request_body = CreatePayment,
+    responses(
+        (status = 201, description = "Taken in, and past signing", body = PaymentView),
+        (status = 200, description = "It was taken in before", body = PaymentView),
+        (status = 202, description = "Taken in; ask for it later", body = PaymentView),
+        (status = 400, description = "malformed", body = Problem),
+        (status = 401, description = "unauthenticated", body = Problem),
+        (status = 403, description = "forbidden", body = Problem),
+        (status = 409, description = "id_conflict", body = Problem),
+        (status = 413, description = "too_large", body = Problem),
+        (status = 422, description = "refused", body = Problem),
+        (status = 429, description = "busy", body = Problem),
+    )
+)]
+pub(super) async fn create(
+    State(app): State<App>,
+    Call { caller, body }: Call<CreatePayment>,
+) -> Result<(StatusCode, Json<PaymentView>), HttpError> {
+    let agent = caller.agent()?;
+    if body.intent.document.agent != *agent {
+        return Err(HttpError::new(ProblemCode::Forbidden, "the intent is another agent's"));
+    }
+    let (record, fresh) = take_in(&app, body.intent).await?;
+    let id = record.id();
+    driver::wait(&app, &id).await;
+    let record = app.store().payment(&id).await?.unwrap_or(record);
+    let status = match (record.state.status(), fresh) {
+        (PaymentStatus::Received | PaymentStatus::Signing, _) => StatusCode::ACCEPTED,
+        (_, true) => StatusCode::CREATED,
+        (_, false) => StatusCode::OK,
+    };
+    answer(record).map(|view| (status, Json(view)))
+}
+
+/// Stores an intent that opens, or finds it stored. Returns whether it is new.
+async fn take_in(app: &App, signed: SignedIntent) -> Result<(PaymentRecord, bool), HttpError> {
+    let now = app.clock().now();
+    let opened = match signed.clone().open_intent(app.directory(), now) {
+        Ok(opened) => opened,
+        // Its time may be over and its answer stored all the same.
+        Err(refusal) => return stored_answer(app, signed, refusal).await,
+    };
+    let limits = app.limits();
+    let new = NewPayment {
+        envelope: signed,
+        content_hash: opened.content_hash(),
+        at: now,
+        open_max: limits.payments_open_max,
+        open_per_agent_max: limits.payments_open_per_agent_max,
+    };
+    match app.store().insert_payment(&new).await? {
+        Taken::Full => Err(HttpError::new(ProblemCode::Busy, "too many payments are open")),
+        Taken::Known(known) if known.content_hash == new.content_hash => Ok((*known, false)),
+        Taken::Known(_) => Err(conflict(&new.envelope.document.id)),
+        Taken::Inserted(record) => {
+            app.crash().reach(CrashPoint::AfterInsert);
+            driver::begin(app, record.id());
+            Ok((*record, true))
+        }
+    }
+}
+
+async fn stored_answer(
+    app: &App,
+    signed: SignedIntent,
+    refusal: Refusal,
+) -> Result<(PaymentRecord, bool), HttpError> {
+    let id = signed.document.id;
+    let key = app.directory().agent(&signed.document.agent);
+    let key = key.map(|agent| agent.enrolment.document.agent_node.signing);
+    let opened = key.and_then(|key| signed.open_by(&key).ok());
+    let Some(opened) = opened else { return Err(HttpError::refused_here(refusal)) };
+    match app.store().payment(&id).await? {
+        Some(known) if known.content_hash == opened.content_hash() => Ok((known, false)),
+        Some(_) => Err(conflict(&id)),
+        None => Err(HttpError::refused_here(refusal)),
+    }
+}
+
+fn conflict(id: &IntentId) -> HttpError {
+    let detail = format!("intent {id} was used before, for something else");
+    HttpError::new(ProblemCode::IdConflict, detail)
+}
+
+fn answer(record: PaymentRecord) -> Result<PaymentView, HttpError> {
+    if record.state.status() == PaymentStatus::Refused {
+        let detail = record.facts.refusals.first().map(|r| format!("{}: {}", r.by, r.refusal));
+        return Err(HttpError::refused(detail.unwrap_or_default(), record.facts.refusals));
+    }
+    Ok(view(record))
+}
+
+/// Shows a payment.
+#[utoipa::path(
+    get, path = "/v1/payments/{id}", tag = "payments",
+    params(("id" = String, Path, description = "The intent's id")),
+    responses(
+        (status = 200, body = PaymentView),
+        (status = 401, description = "unauthenticated", body = Problem),
+        (status = 404, description = "not_found", body = Problem),
+    )
+)]
+pub(super) async fn show(
+    State(app): State<App>,
+    Named(id): Named<IntentId>,
+    Look(caller): Look,
+) -> Result<Json<PaymentView>, HttpError> {
+    let found = app.store().payment(&id).await?;
+    let found = found.filter(|found| caller.sees(&found.envelope.document.agent));
+    found.map(view).map(Json).ok_or_else(|| HttpError::not_found("payment"))
+}
+
+/// Asks both nodes to sign the same once more, for an agent that lost its signature before it used
+/// it. The bytes are the same, so the chain takes them at most once. Not for transfers: the
+/// coordinator has theirs. Only before the intent's end.
+#[utoipa::path(
+    post, path = "/v1/payments/{id}/sign", tag = "payments",
+    params(("id" = String, Path, description = "The intent's id")),
+    responses(
+        (status = 200, description = "Signed again", body = PaymentView),
+        (status = 401, description = "unauthenticated", body = Problem),
+        (status = 403, description = "forbidden", body = Problem),
+        (status = 404, description = "not_found", body = Problem),
+        (status = 422, description = "refused", body = Problem),
+        (status = 429, description = "busy", body = Problem),
+        (status = 503, description = "node_unavailable", body = Problem),
+    )
+)]
+pub(super) async fn sign_again(
+    State(app): State<App>,
+    Named(id): Named<IntentId>,
+    Look(caller): Look,
+) -> Result<Json<PaymentView>, HttpError> {
+    let agent = caller.agent()?;
+    let found = app.store().payment(&id).await?;
+    let found = found.filter(|found| found.envelope.document.agent == *agent);
+    let found = found.ok_or_else(|| HttpError::not_found("payment"))?;
+    let record = driver::sign_again(&app, found).await.map_err(|not| match not {
+        driver::NotAgain::Over => {
+            HttpError::new(ProblemCode::Forbidden, "there is nothing here to sign again")
+        }
+        driver::NotAgain::Busy => HttpError::new(ProblemCode::Busy, "it is being signed now"),
+        driver::NotAgain::Refused(refusals) => {
+            HttpError::refused("a node refuses to sign it again", refusals)
+        }
+        driver::NotAgain::Failed(detail) => HttpError::new(ProblemCode::NodeUnavailable, detail),
+        driver::NotAgain::Store(error) => error.into(),
+    })?;
+    Ok(Json(view(record)))
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PaymentsAsked {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Payments on the page, at most 200.
+    limit: Option<u16>,
+    /// Of this agent.
+    #[param(value_type = Option<String>)]
+    agent: Option<AgentId>,
+    /// Of this wallet.
+    #[param(value_type = Option<String>)]
+    wallet: Option<Address>,
+    /// In this status.
+    status: Option<PaymentStatus>,
+}
+
+/// Lists payments, newest first; an agent sees its own.
+#[utoipa::path(
+    get, path = "/v1/payments", tag = "payments", params(PaymentsAsked),
+    responses(
+        (status = 200, body = PaymentPage),
+        (status = 400, description = "malformed", body = Problem),
+        (status = 401, description = "unauthenticated", body = Problem),
+    )
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Asked(asked): Asked<PaymentsAsked>,
+    Look(caller): Look,
+) -> Result<Json<PaymentPage>, HttpError> {
+    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
+    if limit == 0 || limit > PAGE_MAX {
+        return Err(HttpError::malformed(format!("limit is 1 to {PAGE_MAX}")));
+    }
+    if asked.agent.as_ref().is_some_and(|agent| !caller.sees(agent)) {
+        return Ok(Json(PaymentPage { payments: Vec::new(), next_cursor: None }));
+    }
+    let wish = PageWish {
+        agent: caller.only().cloned().or(asked.agent),
+        wallet: asked.wallet,
+        status: asked.status,
+        before: asked.cursor.as_deref().map(place).transpose()?,
+        limit: i64::from(limit).saturating_add(1),
+    };
+    let mut records = app.store().payments(&wish).await?;
+    let more = records.len() > usize::from(limit);
+    records.truncate(usize::from(limit));
+    let next_cursor = records.last().filter(|_| more).map(|last| cursor(last.serial));
+    Ok(Json(PaymentPage { payments: records.into_iter().map(view).collect(), next_cursor }))
+}
+
+fn cursor(serial: i64) -> String {
+    URL_SAFE_NO_PAD.encode(serial.to_be_bytes())
+}
+
+fn place(cursor: &str) -> Result<i64, HttpError> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    let bytes: Option<[u8; 8]> = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.map(i64::from_be_bytes).ok_or_else(|| HttpError::malformed("this is no cursor of ours"))
+}
+
+pub(super) fn view(record: PaymentRecord) -> PaymentView {
+    let PaymentRecord { envelope, state, facts, created_at, updated_at, .. } = record;
+    let intent = envelope.document;
+    PaymentView {
+        id: intent.id,
+        agent: intent.agent,
+        wallet: intent.wallet,
+        payment: intent.payment,
+        status: state.status(),
+        refusals: facts.refusals,
+        slot: facts.slot.filter(|_| facts.digest.is_some()),
+        digest: facts.digest,
+        transaction: facts.transaction,
+        block: facts.block,
+        deadline: facts.deadline.filter(|_| !state.is_terminal()),
+        detail: facts.detail,
+        created_at,
+        updated_at,
+    }
+}

@@ -1,0 +1,10 @@
+//! A payment's way through the coordinator: a pure state machine, and a driver that does what it
+//! says and survives being killed anywhere.
+
+pub mod driver;
+mod evidence;
+mod outcome;
+mod prepare;
+pub mod preview;
+mod session;
+pub mod state;

@@ -1,0 +1,191 @@
+//! The chain's word on a payment: hand over what is signed, look until it is settled or void.
+
+use std::time::Duration;
+
+use alloy_primitives::B256;
+use tercet_policy::intent::{Payment, X402Exact};
+use tercet_policy::proposal::{ChainTerms, eip3009_nonce};
+use tokio::time::sleep;
+
+use super::driver::Next;
+use super::state::{Event, State};
+use crate::app::App;
+use crate::clerk::{AuthorizationWish, ClerkError, Sighting, TransferWish};
+use crate::crash::CrashPoint;
+use crate::store::{Facts, PaymentRecord};
+
+/// Looks between two broadcasts of a transaction that is not mined.
+const LOOKS_PER_BROADCAST: u32 = 15;
+/// Looks at the configured pace; after them the pace slows to a fifth.
+const LOOKS_AT_PACE: u32 = 60;
+/// How much slower the pace becomes.
+const SLOWER: u64 = 5;
+
+/// Hands the signed transaction to the chain, as often as it takes.
+pub(super) async fn broadcast(app: &App, record: &PaymentRecord) -> Next {
+    let chain = record.envelope.document.payment.chain();
+    let Some(raw) = &record.facts.raw else {
+        return Next::noted(record, "the signed transaction is missing");
+    };
+    loop {
+        let error = match app.clerk().broadcast(chain, raw).await {
+            Ok(transaction) => {
+                app.crash().reach(CrashPoint::AfterBroadcast);
+                let transaction = Some(transaction);
+                let facts = Facts { transaction, detail: None, ..record.facts.clone() };
+                return Next::new(Event::Broadcast, facts);
+            }
+            Err(error) => error.to_string(),
+        };
+        // Whoever holds the bytes may have sent them; the chain may have decided already.
+        if let Ok(sighting) = look(app, record).await
+            && let Some(next) = verdict(record, sighting)
+        {
+            return next;
+        }
+        sleep(Duration::from_secs(app.clerk().poll_seconds(chain))).await;
+        if record.facts.detail.as_ref() != Some(&error) {
+            return Next::noted(record, error);
+        }
+    }
+}
+
+/// Looks at the chain until it says something.
+pub(super) async fn watch(app: &App, record: &PaymentRecord) -> Next {
+    let chain = record.envelope.document.payment.chain();
+    let mut looks = 0u32;
+    loop {
+        let seen = look(app, record).await;
+        let detail = match seen {
+            Ok(sighting) => match verdict(record, sighting) {
+                Some(next) => return next,
+                None => None,
+            },
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(next) = overdue(app, record) {
+            return next;
+        }
+        if detail.is_some() && detail != record.facts.detail {
+            return Next::new(Event::Noted, Facts { detail, ..record.facts.clone() });
+        }
+        looks = looks.saturating_add(1);
+        if looks.is_multiple_of(LOOKS_PER_BROADCAST) && record.state == State::Submitted {
+            rebroadcast(app, record).await;
+        }
+        let pace = app.clerk().poll_seconds(chain);
+        let slow = if looks > LOOKS_AT_PACE { SLOWER } else { 1 };
+        sleep(Duration::from_secs(pace.saturating_mul(slow))).await;
+    }
+}
+
+/// A transaction that waits may have been forgotten by the endpoints, or undone with its block.
+async fn rebroadcast(app: &App, record: &PaymentRecord) {
+    let chain = record.envelope.document.payment.chain();
+    if let Some(raw) = &record.facts.raw
+        && let Err(error) = app.clerk().broadcast(chain, raw).await
+    {
+        tracing::warn!(payment = %record.id(), %error, "cannot broadcast it again");
+    }
+}
+
+fn overdue(app: &App, record: &PaymentRecord) -> Option<Next> {
+    let deadline = record.facts.deadline?;
+    let late = record.state == State::Signed && app.clock().now() >= deadline;
+    let authorization = !matches!(record.envelope.document.payment, Payment::Transfer(_));
+    (late && authorization).then(|| Next::new(Event::Overdue, record.facts.clone()))
+}
+
+/// What a sighting means for this payment; none if it says nothing new.
+fn verdict(record: &PaymentRecord, sighting: Sighting) -> Option<Next> {
+    let cancels = matches!(record.envelope.document.payment, Payment::X402Cancel(_));
+    let mut facts = record.facts.clone();
+    let event = match sighting {
+        Sighting::Pending { seen, detail } => {
+            // A block that was undone is forgotten again.
+            facts.block = seen.map(|(_, block)| block);
+            facts.transaction =
+                seen.map(|(transaction, _)| transaction).or(own_transaction(record));
+            facts.detail = detail;
+            if facts == record.facts {
+                return None;
+            }
+            Event::Noted
+        }
+        Sighting::Settled { transaction, block } => {
+            (facts.transaction, facts.block) = (Some(transaction), Some(block));
+            facts.detail = cancels.then(|| "it was settled before it was cancelled".to_owned());
+            if cancels { Event::ChainVoid } else { Event::ChainSettled }
+        }
+        Sighting::Cancelled { transaction, block } => {
+            (facts.transaction, facts.block) = (Some(transaction), Some(block));
+            facts.detail = (!cancels).then(|| "it was cancelled on chain".to_owned());
+            if cancels { Event::ChainSettled } else { Event::ChainVoid }
+        }
+        Sighting::Void { reason, transaction } => {
+            facts.transaction = transaction.or(facts.transaction);
+            facts.detail = Some(reason);
+            Event::ChainVoid
+        }
+    };
+    Some(Next::new(event, facts))
+}
+
+/// The hash of the transaction that we hold, if we hold one.
+fn own_transaction(record: &PaymentRecord) -> Option<B256> {
+    record.facts.raw.as_ref().map(alloy_primitives::keccak256)
+}
+
+async fn look(app: &App, record: &PaymentRecord) -> Result<Sighting, ClerkError> {
+    match &record.envelope.document.payment {
+        Payment::Transfer(_) => match transfer_wish(record) {
+            Some(wish) => app.clerk().transfer(&wish).await,
+            None => Ok(nothing()),
+        },
+        Payment::X402Exact(x) => app.clerk().authorization(&wish_of(record, x)).await,
+        Payment::X402Cancel(cancel) => {
+            let original = app.store().payment(&cancel.cancels).await.ok().flatten();
+            match original.as_ref().map(|o| (o, &o.envelope.document.payment)) {
+                Some((original, Payment::X402Exact(x))) => {
+                    app.clerk().authorization(&wish_of(original, x)).await
+                }
+                _ => Ok(nothing()),
+            }
+        }
+    }
+}
+
+const fn nothing() -> Sighting {
+    Sighting::Pending { seen: None, detail: None }
+}
+
+fn wish_of(record: &PaymentRecord, x: &X402Exact) -> AuthorizationWish {
+    let intent = &record.envelope.document;
+    AuthorizationWish {
+        chain: x.chain,
+        token: x.token,
+        wallet: intent.wallet,
+        to: x.to,
+        amount: x.amount,
+        nonce: eip3009_nonce(x.chain, x.token, intent.wallet, &intent.id),
+        valid_before: x.valid_before,
+        since: intent.created_at.min(record.created_at),
+    }
+}
+
+fn transfer_wish(record: &PaymentRecord) -> Option<TransferWish> {
+    let intent = &record.envelope.document;
+    let Payment::Transfer(t) = &intent.payment else { return None };
+    let ChainTerms::Eip1559 { nonce, .. } = record.facts.claim.as_ref()?.terms else {
+        return None;
+    };
+    Some(TransferWish {
+        chain: t.chain,
+        token: t.token,
+        wallet: intent.wallet,
+        to: t.to,
+        amount: t.amount,
+        nonce,
+        transaction: own_transaction(record),
+    })
+}

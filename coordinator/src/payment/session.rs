@@ -1,0 +1,196 @@
+//! One signing session: both everyday nodes are sent the intent and the claim, and report.
+
+use std::time::Duration;
+
+use alloy_primitives::{B256, Bytes};
+use tercet_api::payment::RefusalBy;
+use tercet_api::relay::{FailureKind, Outcome, ToNode};
+use tercet_policy::intent::{IntentId, SignedIntent};
+use tercet_policy::party::Party;
+use tercet_policy::proposal::ProposalClaim;
+use tokio::time::{Instant, timeout_at};
+
+use super::state::Kind;
+use crate::app::App;
+use crate::crash::CrashPoint;
+use crate::relay::{CannotOpen, NotConnected, OpenSession, Report, Seats};
+
+/// How long the second node has for its own refusal after the first one's, in milliseconds.
+const SECOND_REFUSAL_MILLIS: u64 = 300;
+/// How long the agent's node is kept waiting for the operator's admission of a transfer, in
+/// milliseconds.
+const ADMISSION_MILLIS_MAX: u64 = 1_500;
+
+/// A session to run.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub envelope: SignedIntent,
+    pub claim: ProposalClaim,
+    pub slot: String,
+    pub seats: Seats,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// At least one node has the signature.
+    Signed { digest: B256, raw: Option<Bytes> },
+    /// At least one node refused before there was a signature.
+    Refused(Vec<RefusalBy>),
+    /// It came to nothing that we know of.
+    Failed { clean: bool, hopeless: bool, detail: String },
+}
+
+impl Ended {
+    fn failed(clean: bool, detail: impl Into<String>) -> Self {
+        Self::Failed { clean, hopeless: false, detail: detail.into() }
+    }
+}
+
+/// Runs one session to its end.
+pub(super) async fn run(app: &App, ask: &Ask) -> Ended {
+    let limit = Instant::now() + Duration::from_secs(app.limits().sign_seconds_max);
+    let mut session = match app.relay().open(ask.seats.clone()) {
+        Ok(session) => session,
+        Err(error @ (CannotOpen::TooMany | CannotOpen::NotConnected(_))) => {
+            return Ended::failed(true, error.to_string());
+        }
+        Err(error) => {
+            return Ended::Failed { clean: true, hopeless: true, detail: error.to_string() };
+        }
+    };
+    let mut tally = Tally::new(ask);
+    if let Err(NotConnected(node)) = send(&session, ask, Party::Operator) {
+        return Ended::failed(true, format!("node {node} is not connected"));
+    }
+    if Kind::of(&ask.envelope.document.payment) == Kind::Transfer {
+        // An operator that refuses must not leave the account nonce taken in the agent's journal.
+        let admission = Instant::now() + Duration::from_millis(ADMISSION_MILLIS_MAX);
+        if let Some(ended) = tally.follow(&mut session, admission, true).await {
+            return ended;
+        }
+    }
+    if let Err(NotConnected(node)) = send(&session, ask, Party::Agent) {
+        return Ended::failed(false, format!("node {node} is not connected"));
+    }
+    app.crash().reach(CrashPoint::AfterSignSent);
+    match tally.follow(&mut session, limit, false).await {
+        Some(ended) => ended,
+        None => tally.out_of_time(),
+    }
+}
+
+fn send(session: &OpenSession<'_>, ask: &Ask, party: Party) -> Result<(), NotConnected> {
+    let (envelope, claim) = (ask.envelope.clone(), ask.claim.clone());
+    session.send(party, ToNode::Sign { session: session.id, envelope, claim })
+}
+
+/// What was reported so far.
+struct Tally<'a> {
+    ask: &'a Ask,
+    signed: Option<(B256, Option<Bytes>)>,
+    done: usize,
+}
+
+impl<'a> Tally<'a> {
+    const fn new(ask: &'a Ask) -> Self {
+        Self { ask, signed: None, done: 0 }
+    }
+
+    /// Takes reports until the session ends, the operator has admitted (if that is waited for),
+    /// or time is up; the last two are none.
+    async fn follow(
+        &mut self,
+        session: &mut OpenSession<'_>,
+        until: Instant,
+        to_admission: bool,
+    ) -> Option<Ended> {
+        loop {
+            let Ok(report) = timeout_at(until, session.next()).await else { return None };
+            let Some((party, report)) = report else {
+                return Some(Ended::failed(false, "the session was ended"));
+            };
+            match report {
+                Report::Admitted if to_admission && party == Party::Operator => return None,
+                Report::Progress { .. } | Report::Admitted => {}
+                Report::Done(outcome) => {
+                    if let Some(ended) = self.done(party, outcome) {
+                        return Some(ended);
+                    }
+                }
+                _ if self.signed.is_some() => return Some(self.out_of_time()),
+                Report::Refused(refusal) => {
+                    let first = RefusalBy { by: party.to_string(), refusal };
+                    return Some(Ended::Refused(with_second(session, first).await));
+                }
+                Report::Failed { kind, detail } => {
+                    let detail = format!("the {party} failed: {detail}");
+                    return Some(Ended::Failed {
+                        clean: kind == FailureKind::NotReady,
+                        hopeless: kind == FailureKind::Bug,
+                        detail,
+                    });
+                }
+                Report::Lost => {
+                    return Some(Ended::failed(false, format!("the {party} is gone")));
+                }
+            }
+        }
+    }
+
+    /// Takes a node's good end; the session's, once both have one.
+    fn done(&mut self, party: Party, outcome: Outcome) -> Option<Ended> {
+        let Outcome::Signed { intent, slot, digest, transaction } = outcome else {
+            return Some(Ended::failed(false, format!("the {party} reports another outcome")));
+        };
+        if let Err(what) = self.fits(intent, &slot, digest) {
+            return Some(Ended::failed(false, format!("the {party} reports another {what}")));
+        }
+        let raw = transaction.or_else(|| self.signed.take().and_then(|(_, raw)| raw));
+        self.signed = Some((digest, raw));
+        self.done = self.done.saturating_add(1);
+        (self.done >= Party::EVERYDAY.len()).then(|| self.out_of_time())
+    }
+
+    fn fits(&self, intent: IntentId, slot: &str, digest: B256) -> Result<(), &'static str> {
+        if intent != self.ask.envelope.document.id {
+            return Err("intent");
+        }
+        if slot != self.ask.slot {
+            return Err("slot");
+        }
+        match self.signed {
+            Some((held, _)) if held != digest => Err("digest"),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the session came to when no more is waited for.
+    fn out_of_time(&mut self) -> Ended {
+        let is_transfer = Kind::of(&self.ask.envelope.document.payment) == Kind::Transfer;
+        match self.signed.take() {
+            Some((_, None)) if is_transfer => {
+                Ended::failed(false, "no node handed the signed transaction over")
+            }
+            Some((digest, raw)) => Ended::Signed { digest, raw },
+            None => Ended::failed(false, "the nodes did not end in time"),
+        }
+    }
+}
+
+/// Waits a moment for the other node's own refusal: two nodes judge, and both reasons are told.
+async fn with_second(session: &mut OpenSession<'_>, first: RefusalBy) -> Vec<RefusalBy> {
+    let mut refusals = vec![first];
+    let until = Instant::now() + Duration::from_millis(SECOND_REFUSAL_MILLIS);
+    while let Ok(Some((party, report))) = timeout_at(until, session.next()).await {
+        match report {
+            Report::Progress { .. } | Report::Admitted => continue,
+            Report::Refused(refusal) => {
+                refusals.push(RefusalBy { by: party.to_string(), refusal });
+            }
+            _ => {}
+        }
+        break;
+    }
+    refusals
+}
