@@ -25,6 +25,7 @@
 //!
 //! | gap in cggmp24 0.7.0-alpha.3 | closed in |
 //! |---|---|
+//! | accepts a false range proof beside a true one, which gives a signer's share to its peer | `guard`: both proofs hold before anything is answered |
 //! | accepts auxiliary data with another modulus for a peer | [`AuxHash`]: in every share and every [`ExecutionId`], compared by all at the end of a ceremony |
 //! | execution ids are the caller's affair | [`ExecutionId`]: derived from everything a run is about, usable once |
 //! | an abort is not told to the peers, and nothing has a deadline | [`Outbound::Abort`], [`Patience`] |
@@ -37,6 +38,7 @@ mod driver;
 mod eid;
 mod error;
 mod group_aux;
+mod guard;
 mod link;
 mod patience;
 mod seats;

@@ -21,8 +21,8 @@ const SHARE_TEXT: &str = "provided key share is not valid";
 const ARGUMENTS_TEXT: &str = "invalid arguments";
 /// Two parties were told different things; the library then names whoever noticed as well.
 const EQUIVOCATION_TEXT: &str = "NotReliable";
-/// How the library's `AbortBlame` prints a culprit.
-const CULPRIT_TEXT: &str = "faulty_party: ";
+/// How the library's `AbortBlame` prints a culprit, and how a bare list of them begins.
+const CULPRIT_TEXTS: [&str; 2] = ["faulty_party: ", "parties: ["];
 
 /// A failure that the library reported. `heard` says whether any peer's message was taken in.
 pub(super) fn of_library<E>(err: E, seats: &Seats, heard: bool) -> TssError
@@ -69,9 +69,12 @@ fn suspects(err: &dyn Error, fault: PeerFault, seats: &Seats) -> Vec<Party> {
 }
 
 fn culprits(text: &str) -> Vec<u16> {
-    let after = text.split(CULPRIT_TEXT).skip(1);
-    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>();
-    after.filter_map(|rest| digits(rest).parse().ok()).collect()
+    let is_list = |c: &char| c.is_ascii_digit() || matches!(c, ',' | ' ');
+    let after = CULPRIT_TEXTS.into_iter().flat_map(|mark| text.split(mark).skip(1));
+    let lists = after.map(|rest| rest.chars().take_while(is_list).collect::<String>());
+    lists
+        .flat_map(|list| list.split(", ").filter_map(|i| i.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn debug_text(err: &dyn Error) -> String {
@@ -113,6 +116,9 @@ mod tests {
         let detail = "InvalidModProof, parties: [AbortBlame { faulty_party: 2, data_message: 4 }]";
         let (suspects, fault) = blamed(fail(PEER_TEXTS[0], detail, true));
         assert_eq!((suspects, fault), (vec![Party::Recovery], PeerFault::ProofFailed));
+        let list = "FeldmanVerificationFailed { parties: [1, 2] }";
+        let (suspects, _) = blamed(fail(PEER_TEXTS[0], list, true));
+        assert_eq!(suspects, [Party::Operator, Party::Recovery]);
     }
 
     #[test]

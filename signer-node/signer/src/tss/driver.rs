@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::blame;
 use super::error::{OurBug, PeerFault, TssError, Wait};
+use super::guard::Guard;
 use super::link::{Inbound, Link, Outbound, Recipient};
 use super::patience::Patience;
 use super::seats::Seats;
@@ -39,6 +40,7 @@ pub(super) struct Line {
 struct Driver<'a, M> {
     line: &'a mut Line,
     seats: &'a Seats,
+    guard: &'a mut dyn Guard<M>,
     waiting: VecDeque<Incoming<M>>,
     /// Every message taken in: who sent it, for which round.
     heard: Vec<(Party, u16)>,
@@ -46,13 +48,19 @@ struct Driver<'a, M> {
 
 impl Line {
     /// Runs the protocol to its end.
-    pub(super) fn drive<SM, T, E>(&mut self, seats: &Seats, mut machine: SM) -> Result<T, TssError>
+    pub(super) fn drive<SM, T, E>(
+        &mut self,
+        seats: &Seats,
+        guard: &mut dyn Guard<SM::Msg>,
+        mut machine: SM,
+    ) -> Result<T, TssError>
     where
         SM: StateMachine<Output = Result<T, E>>,
         SM::Msg: Wire,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let mut driver = Driver { line: self, seats, waiting: VecDeque::new(), heard: Vec::new() };
+        let (waiting, heard) = (VecDeque::new(), Vec::new());
+        let mut driver = Driver { line: self, seats, guard, waiting, heard };
         loop {
             driver.listen()?;
             match driver.step(&mut machine)? {
@@ -174,7 +182,7 @@ impl<M: Wire> Driver<'_, M> {
             return Err(PeerFault::Repeated);
         }
         self.heard.push(entry);
-        let id = self.heard.len() as u64;
+        let (id, msg) = (self.heard.len() as u64, self.guard.admit(sender, msg)?);
         self.waiting.push_back(Incoming { id, sender, msg_type: msg.kind(), msg });
         Ok(())
     }

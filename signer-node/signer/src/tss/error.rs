@@ -101,6 +101,9 @@ pub enum PeerFault {
     /// A second message for one round.
     #[error("a second message for one round")]
     Repeated,
+    /// A message that comes after the next one in every honest run.
+    #[error("a message out of order")]
+    OutOfOrder,
     /// A message from a party that does not take part.
     #[error("a message from outside the run")]
     NotTakingPart,

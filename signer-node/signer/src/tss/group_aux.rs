@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::eid::Protocol;
 use super::error::{BadCall, BadShare, OurBug, PeerFault, TssError};
+use super::guard::NoGuard;
 use super::threads::{Session, Threads, Work};
 use crate::primes::SafePrimes;
 
@@ -64,7 +65,7 @@ pub async fn make_group_aux(
         let primes = primes.into_pregenerated()?;
         let mut rng = OsRng;
         let machine = cggmp24::aux_info_gen(id, i, n, primes).into_state_machine(&mut rng);
-        let aux = line.drive(&eid.seats, machine)?;
+        let aux = line.drive(&eid.seats, &mut NoGuard, machine)?;
         // The library has verified every proof; what is left can only be a peer's doing.
         GroupAux::checked(aux, eid.me).map_err(|_| TssError::BadPeer {
             suspects: eid.seats.peers().collect(),

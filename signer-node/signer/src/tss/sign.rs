@@ -13,7 +13,8 @@ use tercet_policy::payload::{FinishedPayment, SigningPayload, WalletSignature};
 
 use super::driver::Line;
 use super::eid::{ExecutionId, Protocol};
-use super::error::{BadCall, PeerFault, TssError};
+use super::error::{BadCall, OurBug, PeerFault, TssError};
+use super::guard::SignGuard;
 use super::share::SigningShare;
 use super::signature;
 use super::threads::{Session, Threads, Work};
@@ -61,7 +62,13 @@ fn signature_on(
     let mut rng = OsRng;
     let machine = cggmp24::signing(id, eid.seats.my_index(), &signers, share.key())
         .sign_sync(&mut rng, &data);
-    let found = line.drive(&eid.seats, machine)?;
+    let mut guard = eid
+        .seats
+        .peers()
+        .next()
+        .and_then(|peer| SignGuard::new(id, share.key(), eid.me.index(), peer.index()))
+        .ok_or(OurBug::Library)?;
+    let found = line.drive(&eid.seats, &mut guard, machine)?;
     signature::checked(&found, share.verifying_key(), payload).ok_or_else(|| TssError::BadPeer {
         suspects: eid.seats.peers().collect(),
         fault: PeerFault::WrongResult,

@@ -9,6 +9,7 @@ use super::driver::Line;
 use super::eid::{ExecutionId, Protocol};
 use super::error::{BadCall, PeerFault, TssError};
 use super::group_aux::GroupAux;
+use super::guard::NoGuard;
 use super::share::{THRESHOLD, WalletShare};
 use super::threads::{Session, Threads, Work};
 
@@ -38,7 +39,7 @@ pub async fn make_wallet(
             .set_threshold(THRESHOLD)
             .set_security_level::<SecurityLevel128>()
             .into_state_machine(&mut rng);
-        let core = line.drive(&eid.seats, machine)?;
+        let core = line.drive(&eid.seats, &mut NoGuard, machine)?;
         // The library has verified every proof; what is left can only be a peer's doing.
         WalletShare::checked(core, eid.me, eid.key_epoch, aux_hash).map_err(|_| {
             let suspects = eid.seats.peers().collect();

@@ -125,7 +125,7 @@ async fn wallet_shares_that_do_not_hold_together_are_refused() {
         ("another's share", &|s| s["core"] = peer["core"].clone(), BadShare::OtherParty),
         ("address", &|s| s["address"] = json!(format!("0x{}", "11".repeat(20))), BadShare::Address),
         ("aux hash", &|s| s["aux_hash"] = json!("00"), BadShare::Form),
-        ("threshold", &|s| s["core"]["vss_setup"]["min_signers"] = json!(3), BadShare::Form),
+        ("threshold", &|s| s["core"]["vss_setup"]["min_signers"] = json!(3), BadShare::OtherScheme),
     ];
     for (what, change, refusal) in table {
         assert_eq!(load(change, Operator), Err(refusal), "{what}");
