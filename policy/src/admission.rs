@@ -13,6 +13,9 @@
 //! | EIP-3009 nonce | the cancellation of the intent that holds it | moves nothing; the chain takes only one of the two |
 //! | account nonce | the same transfer of the same intent at a higher fee | the chain takes only one of the two, and both do the same |
 //!
+//! What is signed again and what is replaced by a higher fee was approved before and counts once,
+//! so the rules are not asked again; epoch, freeze and time are.
+//!
 //! Once a cancellation was admitted its digest is the slot's, and the authorization is not
 //! signed again: whoever asks to take something back must not be handed it. The reservation
 //! stays until the chain shows which of the two it took.
@@ -26,7 +29,7 @@ use alloy_primitives::B256;
 
 use crate::decision::{Ask, Decision, Verdict, decide};
 use crate::document::{ContentHash, Freeze};
-use crate::intent::{IntentId, Payment};
+use crate::intent::IntentId;
 use crate::ledger::{Ledger, SpendState};
 use crate::party::AgentId;
 use crate::payload::SigningPayload;
@@ -249,10 +252,15 @@ fn approve(
     now: UnixSeconds,
 ) -> Result<Decision, Refusal> {
     let decision = decide(policy, &Ask::from(proposal.intent()), ledger, now);
-    match decision.verdict {
-        Verdict::Approve => Ok(decision),
-        Verdict::Refuse => Err(Refusal::Policy(decision)),
+    match (decision.verdict, cancels(proposal)) {
+        (Verdict::Approve, _) => Ok(decision),
+        (Verdict::Refuse, Some(id)) => Err(Refusal::NothingToCancel { id }),
+        (Verdict::Refuse, None) => Err(Refusal::Policy(decision)),
     }
+}
+
+fn cancels(proposal: &Proposal) -> Option<IntentId> {
+    Ask::from(proposal.intent()).cancels
 }
 
 /// How the proposal stands to what the journal holds.
@@ -268,10 +276,7 @@ fn standing<J: RecordSpend>(
     if let Some(known) = &known {
         check_known(known, proposal, &slot)?;
     }
-    let cancels = match &proposal.intent().intent().payment {
-        Payment::X402Cancel(cancel) => Some(cancel.cancels),
-        Payment::Transfer(_) | Payment::X402Exact(_) => None,
-    };
+    let cancels = cancels(proposal);
     match (known, held) {
         // A slot nobody holds, and an intent nobody has seen.
         (None, None) => match cancels {

@@ -76,7 +76,35 @@ pub struct Entry {
     pub counted: Amount,
     /// Where it stands.
     pub state: SpendState,
-    series: Vec<(Measure, Scope, usize)>,
+    symbol: &'static str,
+    recipient: Option<Address>,
+    service: Option<Service>,
+    /// Its place in each of its series, in the order of [`Entry::keys`].
+    places: Box<[usize]>,
+}
+
+impl Entry {
+    fn of(row: &SpendRow, asset: &'static Asset, at: UnixSeconds) -> Self {
+        Self {
+            at,
+            intent: row.intent,
+            counted: row.amount,
+            state: SpendState::Reserved,
+            symbol: asset.symbol,
+            recipient: row.recipient,
+            service: row.service.clone(),
+            places: Box::default(),
+        }
+    }
+
+    /// The series it is part of.
+    fn keys(&self) -> impl Iterator<Item = (Measure, Scope)> + use<> {
+        let service = self.service.clone().map_or(Scope::NoService, Scope::Service);
+        let recipient = self.recipient.map(Scope::Recipient);
+        let measures = [Measure::Amount(self.symbol), Measure::Count];
+        let scopes = [Some(Scope::Total), recipient, Some(service)].into_iter().flatten();
+        scopes.flat_map(move |scope| measures.map(|measure| (measure, scope.clone())))
+    }
 }
 
 /// The spending of one agent.
@@ -135,21 +163,17 @@ impl Ledger {
         let id = row.intent;
         let asset = Asset::find(row.chain, row.token).map_err(|_| LedgerError::UnknownAsset(id))?;
         let gross = self.gross.checked_add(row.amount).ok_or(LedgerError::Full)?;
-        let at = self.clamp(row.at);
+        let mut entry = Entry::of(row, asset, self.clamp(row.at));
         let Place::Vacant(place) = self.entries.entry(id) else {
             return Err(LedgerError::AlreadyRecorded(id));
         };
-        let mut series = Vec::new();
-        for scope in scopes(row) {
-            for (measure, value) in
-                [(Measure::Amount(asset.symbol), row.amount.base_units()), (Measure::Count, 1)]
-            {
-                let line = self.series.entry((measure, scope.clone())).or_default();
-                series.push((measure, scope.clone(), line.push(at, value)));
-            }
-        }
-        let state = SpendState::Reserved;
-        place.insert(Entry { at, intent: id, counted: row.amount, state, series });
+        let series = &mut self.series;
+        let mut push = |(measure, scope)| {
+            let value = if measure == Measure::Count { 1 } else { row.amount.base_units() };
+            series.entry((measure, scope)).or_default().push(entry.at, value)
+        };
+        entry.places = entry.keys().map(&mut push).collect();
+        place.insert(entry);
         self.gross = gross;
         Ok(())
     }
@@ -178,9 +202,9 @@ impl Ledger {
         }
         let fewer = u128::from(state == SpendState::Void);
         let less = entry.counted.checked_sub(counted).unwrap_or_default().base_units();
-        for (measure, scope, place) in &entry.series {
-            if let Some(line) = self.series.get_mut(&(*measure, scope.clone())) {
-                let by = if *measure == Measure::Count { fewer } else { less };
+        for (key, place) in entry.keys().zip(&entry.places) {
+            let by = if key.0 == Measure::Count { fewer } else { less };
+            if let Some(line) = self.series.get_mut(&key) {
                 line.take(*place, by);
             }
         }
@@ -235,11 +259,6 @@ impl Ledger {
     fn line(&self, measure: Measure, scope: &Scope) -> Option<&Series> {
         self.series.get(&(measure, scope.clone()))
     }
-}
-
-fn scopes(row: &SpendRow) -> impl Iterator<Item = Scope> {
-    let service = row.service.clone().map_or(Scope::NoService, Scope::Service);
-    [Some(Scope::Total), row.recipient.map(Scope::Recipient), Some(service)].into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -35,10 +35,6 @@ const HALF_ORDER: U256 =
     uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0_U256);
 
 /// What a wallet is about to sign. Can be moved and spent, not copied or made.
-///
-/// ```compile_fail
-/// let payload = tercet_policy::payload::SigningPayload::from([0u8; 32]);
-/// ```
 pub struct SigningPayload {
     preimage: Vec<u8>,
     digest: B256,

@@ -9,6 +9,7 @@ use crate::fixture::{
     NOW, PAYEE, VENDOR, admit_at, agent, authentic, cancel, fees, id, intent, policy, proposal,
     safe, transfer, with_terms, x402,
 };
+use crate::intent::Payment;
 use crate::ledger::LedgerError;
 use crate::rows::OutcomeRow;
 
@@ -290,8 +291,9 @@ fn counted(rows: &[(SpendRow, bool)]) -> impl Iterator<Item = (u64, u128, &str)>
 
 fn check_limits(rows: &[(SpendRow, bool)]) -> Result<(), TestCaseError> {
     for (end, _, service) in counted(rows) {
-        let window =
-            |seconds: u64| counted(rows).filter(move |(at, ..)| *at <= end && *at + seconds > end);
+        let window = |seconds: u64| {
+            counted(rows).filter(move |(at, ..)| *at <= end && at.saturating_add(seconds) > end)
+        };
         let total: u128 = window(60).map(|(_, amount, _)| amount).sum();
         prop_assert!(total <= 100, "{} in a minute", total);
         let of_service: u128 =

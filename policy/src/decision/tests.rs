@@ -14,11 +14,15 @@ fn verdict(policy: &Policy, payment: Payment, ledger: &Ledger) -> Verdict {
     decide(policy, &Ask::of(&intent).unwrap(), ledger, NOW).verdict
 }
 
-fn one_payment() -> Ledger {
+fn first_row() -> SpendRow {
     let proposal = proposal(1, x402(10, VENDOR, OTHER), NOW);
     let digest = SigningPayload::of(&proposal).unwrap().digest();
+    SpendRow::new(&proposal, &parsed("  []"), digest, None, NOW)
+}
+
+fn one_payment() -> Ledger {
     let mut ledger = Ledger::new();
-    ledger.record(&SpendRow::new(&proposal, &parsed("  []"), digest, None, NOW)).unwrap();
+    ledger.record(&first_row()).unwrap();
     ledger
 }
 
@@ -167,5 +171,22 @@ proptest! {
         let mut blocked = rules;
         blocked.push("block: { assets: [USDC] }".to_owned());
         prop_assert_eq!(verdict(&parsed(&text(&blocked)), payment, &one_payment()), Verdict::Refuse);
+    }
+
+    #[test]
+    fn no_moment_and_no_amount_panics(now: u64, amount in 1u128.., past: u64) {
+        let policy = parsed(
+            "  - max_amount: 1 USDC\n  - limit: { amount: 1 USDC, per: month }\n  \
+             - limit: { amount: 1 USDC, per: week, calendar: Asia/Tokyo }\n  \
+             - rate: { count: 1, per: day, by: recipient }\n  - allow: { services: vendors }\n  \
+             - hours: { from: \"22:00\", to: \"06:00\", zone: America/New_York }",
+        );
+        let mut row = first_row();
+        (row.at, row.amount) = (UnixSeconds(past), Amount::from_base_units(amount));
+        let mut ledger = Ledger::new();
+        ledger.record(&row).unwrap();
+        let asking = intent(9, x402(amount, VENDOR, OTHER), NOW);
+        let decision = decide(&policy, &Ask::of(&asking).unwrap(), &ledger, UnixSeconds(now));
+        prop_assert_eq!(decision.findings.len(), 6);
     }
 }

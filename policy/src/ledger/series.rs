@@ -86,6 +86,8 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
     use proptest::prelude::*;
 
     use super::*;

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -7,6 +7,8 @@ use crate::chain::ASSETS;
 use crate::fixture::{self, NOW, PAYEE, WALLET, fees, intent, units, with_terms};
 use crate::time::UnixSeconds;
 
+mod vectors;
+
 const NONCE: B256 = b256!("0xf3746613c2d920b5fdabc0856f2aeb2d4f88ee6037b8cc5d04a71a4462f13480");
 
 fn authorization() -> Authorization {

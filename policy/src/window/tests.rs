@@ -23,95 +23,80 @@ fn a_rolling_window_is_open_at_its_far_end() {
     assert_eq!(young.since(UnixSeconds(5)), UnixSeconds(0));
 }
 
+/// Period, zone, now, and the window's begin and end.
+const CALENDAR: [(Period, &str, &str, &str, &str); 11] = [
+    // An ordinary day.
+    (Period::Day, "UTC", "2025-02-27T16:01:29Z", "2025-02-27T00:00:00Z", "2025-02-28T00:00:00Z"),
+    // Clocks go forward: 23 hours.
+    (
+        Period::Day,
+        "America/New_York",
+        "2025-03-09T20:00:00Z",
+        "2025-03-09T05:00:00Z",
+        "2025-03-10T04:00:00Z",
+    ),
+    // Clocks go back: 25 hours.
+    (
+        Period::Day,
+        "Europe/Berlin",
+        "2025-10-26T12:00:00Z",
+        "2025-10-25T22:00:00Z",
+        "2025-10-26T23:00:00Z",
+    ),
+    // Midnight does not exist: the day begins at one o'clock.
+    (
+        Period::Day,
+        "Africa/Cairo",
+        "2025-04-25T12:00:00Z",
+        "2025-04-24T22:00:00Z",
+        "2025-04-25T21:00:00Z",
+    ),
+    // A week begins on Monday and may have 167 hours.
+    (
+        Period::Week,
+        "America/New_York",
+        "2025-03-09T20:00:00Z",
+        "2025-03-03T05:00:00Z",
+        "2025-03-10T04:00:00Z",
+    ),
+    // The first second of a week belongs to it.
+    (Period::Week, "UTC", "2025-03-03T00:00:00Z", "2025-03-03T00:00:00Z", "2025-03-10T00:00:00Z"),
+    // Months have the days they have.
+    (
+        Period::Month,
+        "Europe/Berlin",
+        "2024-02-29T22:59:59Z",
+        "2024-01-31T23:00:00Z",
+        "2024-02-29T23:00:00Z",
+    ),
+    (
+        Period::Month,
+        "Europe/Berlin",
+        "2024-03-30T23:30:00Z",
+        "2024-02-29T23:00:00Z",
+        "2024-03-31T22:00:00Z",
+    ),
+    (Period::Month, "UTC", "2025-12-31T23:59:59Z", "2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+    // Hours of a zone that is off by three quarters.
+    (
+        Period::Hour,
+        "Asia/Kathmandu",
+        "2025-02-27T16:01:29Z",
+        "2025-02-27T15:15:00Z",
+        "2025-02-27T16:15:00Z",
+    ),
+    (
+        Period::Minute,
+        "Asia/Kathmandu",
+        "2025-02-27T16:01:29Z",
+        "2025-02-27T16:01:00Z",
+        "2025-02-27T16:02:00Z",
+    ),
+];
+
 #[test]
 fn calendar_windows_begin_and_end_with_the_zone() {
-    for (period, zone, now, begin, end) in [
-        // An ordinary day.
-        (
-            Period::Day,
-            "UTC",
-            "2025-02-27T16:01:29Z",
-            "2025-02-27T00:00:00Z",
-            "2025-02-28T00:00:00Z",
-        ),
-        // Clocks go forward: 23 hours.
-        (
-            Period::Day,
-            "America/New_York",
-            "2025-03-09T20:00:00Z",
-            "2025-03-09T05:00:00Z",
-            "2025-03-10T04:00:00Z",
-        ),
-        // Clocks go back: 25 hours.
-        (
-            Period::Day,
-            "Europe/Berlin",
-            "2025-10-26T12:00:00Z",
-            "2025-10-25T22:00:00Z",
-            "2025-10-26T23:00:00Z",
-        ),
-        // Midnight does not exist: the day begins at one o'clock.
-        (
-            Period::Day,
-            "Africa/Cairo",
-            "2025-04-25T12:00:00Z",
-            "2025-04-24T22:00:00Z",
-            "2025-04-25T21:00:00Z",
-        ),
-        // A week begins on Monday and may have 167 hours.
-        (
-            Period::Week,
-            "America/New_York",
-            "2025-03-09T20:00:00Z",
-            "2025-03-03T05:00:00Z",
-            "2025-03-10T04:00:00Z",
-        ),
-        // The first second of a week belongs to it.
-        (
-            Period::Week,
-            "UTC",
-            "2025-03-03T00:00:00Z",
-            "2025-03-03T00:00:00Z",
-            "2025-03-10T00:00:00Z",
-        ),
-        // Months have the days they have.
-        (
-            Period::Month,
-            "Europe/Berlin",
-            "2024-02-29T22:59:59Z",
-            "2024-01-31T23:00:00Z",
-            "2024-02-29T23:00:00Z",
-        ),
-        (
-            Period::Month,
-            "Europe/Berlin",
-            "2024-03-30T23:30:00Z",
-            "2024-02-29T23:00:00Z",
-            "2024-03-31T22:00:00Z",
-        ),
-        (
-            Period::Month,
-            "UTC",
-            "2025-12-31T23:59:59Z",
-            "2025-12-01T00:00:00Z",
-            "2026-01-01T00:00:00Z",
-        ),
-        // Hours of a zone that is off by three quarters.
-        (
-            Period::Hour,
-            "Asia/Kathmandu",
-            "2025-02-27T16:01:29Z",
-            "2025-02-27T15:15:00Z",
-            "2025-02-27T16:15:00Z",
-        ),
-        (
-            Period::Minute,
-            "Asia/Kathmandu",
-            "2025-02-27T16:01:29Z",
-            "2025-02-27T16:01:00Z",
-            "2025-02-27T16:02:00Z",
-        ),
-    ] {
+    for (period, zone, now, begin, end) in CALENDAR {
         let window = calendar(period, zone);
         assert_eq!(window.since(at(now)), at(begin), "{window} at {now} begins");
         assert_eq!(window.leaves_at(at(begin), at(now)), Some(at(end)), "{window} at {now} ends");
