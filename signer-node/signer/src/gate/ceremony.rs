@@ -369,11 +369,7 @@ impl Signer {
     }
 }
 
-fn fields<'a>(
-    protocol: Protocol,
-    session: &'a [u8],
-    parties: &'a [Party],
-) -> ExecutionFields<'a> {
+fn fields<'a>(protocol: Protocol, session: &'a [u8], parties: &'a [Party]) -> ExecutionFields<'a> {
     let (wallet, key_epoch, attempt, aux_hash) = (None, 0, 0, None);
     ExecutionFields { protocol, wallet, key_epoch, session, parties, attempt, aux_hash }
 }

@@ -42,8 +42,6 @@ impl FromStr for CrashPoint {
     type Err = String;
     fn from_str(word: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|point| point.word() == word);
-        found.ok_or_else(|| {
-            format!("the points are {}", Self::ALL.map(Self::word).join(", "))
-        })
+        found.ok_or_else(|| format!("the points are {}", Self::ALL.map(Self::word).join(", ")))
     }
 }

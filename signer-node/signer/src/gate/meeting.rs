@@ -1,5 +1,7 @@
 //! Where a session of the gate begins and ends.
 
+use std::time::Duration;
+
 use alloy_primitives::Address;
 use tercet_policy::document::{ContentHash, NodeKeys};
 use tercet_policy::party::Party;
@@ -8,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, GateError, Signer};
 use crate::channel::SESSION_ID_BYTES;
 use crate::journal::JournalError;
-use crate::session::{AbortReason, Mesh, MeshTerms, SessionError, SessionWire};
+use crate::session::{AbortReason, GREETING_MS_MAX, Mesh, MeshTerms, SessionError, SessionWire};
 
 impl Signer {
     /// Makes channels with the peers of a session.
@@ -21,7 +23,8 @@ impl Signer {
     ) -> Result<Mesh, GateError> {
         let peers: Vec<_> = peers.iter().map(|(party, keys)| (*party, keys.channel)).collect();
         let (identity, me) = (&*self.identity, self.role);
-        let terms = MeshTerms { identity, me, peers: &peers, session, context, cancel };
+        let patience = Duration::from_millis(GREETING_MS_MAX);
+        let terms = MeshTerms { identity, me, peers: &peers, session, context, patience, cancel };
         Ok(Mesh::open(&terms, wire).await?)
     }
 

@@ -41,9 +41,9 @@ impl Peers {
     /// Whether the hello is one that another overtook: the same start, an older head.
     fn is_late(&self, node: &NodeId, hello: &Hello) -> bool {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.get(node).is_some_and(|heard| {
-            heard.start == hello.start && hello.head.rows < heard.head.rows
-        })
+        heard
+            .get(node)
+            .is_some_and(|heard| heard.start == hello.start && hello.head.rows < heard.head.rows)
     }
 
     fn note(&self, node: &NodeId, hello: &Hello) {
@@ -81,7 +81,10 @@ impl Greeting {
 
 impl Signer {
     /// What to tell these peers.
-    pub(super) async fn greeting(&self, peers: &[(Party, NodeKeys)]) -> Result<Greeting, GateError> {
+    pub(super) async fn greeting(
+        &self,
+        peers: &[(Party, NodeKeys)],
+    ) -> Result<Greeting, GateError> {
         let mut seen = BTreeMap::new();
         for (party, keys) in peers {
             seen.insert(*party, self.journal.peer_head(keys.id.clone()).await?);
@@ -117,7 +120,7 @@ mod tests {
     use tercet_policy::document::ContentHash;
 
     fn hello(start: u8, rows: u64) -> Hello {
-        let head = Head { rows, hash: ContentHash([1; 32]) };
+        let head = Head { rows, hash: ContentHash([1; 32]), tag: ContentHash([0; 32]) };
         let (start, nonce) = (Hex32([start; 32]), Hex32([0; 32]));
         let version = PROTOCOL_VERSION;
         Hello { version, nonce, start, head, seen: None, aux: None, policy_epoch: None }

@@ -9,10 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::{
-    AbortReason, EARLY_MESSAGES_MAX, GREETING_MS_MAX, SEND_MS_MAX, SessionError, SessionWire,
-    Stage, ms,
-};
+use super::{AbortReason, EARLY_MESSAGES_MAX, SEND_MS_MAX, SessionError, SessionWire, Stage, ms};
 use crate::channel::{Channel, Initiator, Pairing, Responder, SESSION_ID_BYTES};
 use crate::identity::NodeIdentity;
 
@@ -59,6 +56,8 @@ pub(crate) struct MeshTerms<'a> {
     pub(crate) peers: &'a [(Party, X25519PublicKey)],
     pub(crate) session: [u8; SESSION_ID_BYTES],
     pub(crate) context: ContentHash,
+    /// Longest wait for all channels to stand.
+    pub(crate) patience: Duration,
     /// Calls the session off.
     pub(crate) cancel: CancellationToken,
 }
@@ -96,7 +95,7 @@ impl Mesh {
     }
 
     async fn shake_hands(&mut self, terms: &MeshTerms<'_>) -> Result<(), SessionError> {
-        let until = after(ms(GREETING_MS_MAX));
+        let until = after(terms.patience);
         let mut calling = BTreeMap::new();
         for (peer, key) in terms.peers.iter().filter(|(peer, _)| terms.me < *peer) {
             let started = Initiator::start(terms.identity, key, terms.pairing(*peer));
