@@ -1,0 +1,175 @@
+//! A request that may be paid for: checked before anything is sent, and the same every time it is
+//! sent.
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Request, Url};
+use sha2::{Digest as _, Sha256};
+use tercet_policy::document::ContentHash;
+use tercet_policy::intent::Service;
+
+use crate::error::{BadRequest, Declined};
+use crate::journal::RequestKey;
+use crate::wire::{Challenge, PAYMENT_SIGNATURE, PaymentHeader, X_PAYMENT};
+
+/// A checked request.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    request: Request,
+    service: Service,
+    body_sha256: ContentHash,
+}
+
+impl Ask {
+    pub(crate) fn new(request: Request) -> Result<Self, BadRequest> {
+        for header in [PAYMENT_SIGNATURE, X_PAYMENT] {
+            if request.headers().contains_key(header) {
+                return Err(BadRequest::Header { header: header.to_owned() });
+            }
+        }
+        check_url(request.url())?;
+        let service = Service::of(request.url().as_str()).map_err(|_| BadRequest::Url)?;
+        let body = match request.body() {
+            None => &[][..],
+            Some(body) => body.as_bytes().ok_or(BadRequest::Body)?,
+        };
+        let body_sha256 = ContentHash(Sha256::digest(body).into());
+        Ok(Self { request, service, body_sha256 })
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        self.request.url()
+    }
+
+    pub(crate) const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    pub(crate) const fn body_sha256(&self) -> ContentHash {
+        self.body_sha256
+    }
+
+    pub(crate) fn key(&self) -> RequestKey {
+        RequestKey::of(self.method().as_str(), self.url().as_str(), &self.body_sha256.0)
+    }
+
+    /// Whether sending it twice asks for the same thing twice (RFC 9110, section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.method().is_idempotent()
+    }
+
+    pub(crate) fn unpaid(&self) -> Result<Request, BadRequest> {
+        self.request.try_clone().ok_or(BadRequest::Body)
+    }
+
+    pub(crate) fn paid(&self, header: &PaymentHeader) -> Result<Request, BadRequest> {
+        let mut request = self.unpaid()?;
+        let bad = || BadRequest::Header { header: PAYMENT_SIGNATURE.to_owned() };
+        let value: HeaderValue = header.expose().ok_or_else(bad)?;
+        request.headers_mut().insert(PAYMENT_SIGNATURE, value);
+        Ok(request)
+    }
+
+    /// A challenge must be for what was asked for: the same host and path. Scheme and query may
+    /// differ, as a merchant behind a proxy does not know them.
+    pub(crate) fn check_resource(&self, challenge: &Challenge) -> Result<(), Declined> {
+        let Some(offered) = challenge.resource_url() else {
+            return Ok(());
+        };
+        let same = self.url().join(offered).is_ok_and(|url| {
+            url.host_str() == self.url().host_str()
+                && url.port() == self.url().port()
+                && url.path() == self.url().path()
+        });
+        if same {
+            return Ok(());
+        }
+        let offered = offered.chars().filter(char::is_ascii_graphic).take(256).collect();
+        Err(Declined::OtherResource { asked: self.url().to_string(), offered })
+    }
+}
+
+fn check_url(url: &Url) -> Result<(), BadRequest> {
+    let loopback = is_loopback(url);
+    let plain = url.username().is_empty() && url.password().is_none();
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    if !(plain && safe) {
+        return Err(BadRequest::Url);
+    }
+    if !loopback && is_private(url) {
+        return Err(BadRequest::PrivateHost { host: url.host_str().unwrap_or("").to_owned() });
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Literal addresses alone: a name that resolves to a private address is not noticed here.
+fn is_private(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => is_private_v4(ip),
+        Some(url::Host::Ipv6(ip)) => {
+            let link_local = ip.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80);
+            ip.is_unique_local()
+                || link_local
+                || ip.is_unspecified()
+                || ip.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback() || is_private_v4(v4))
+        }
+        Some(url::Host::Domain(_)) | None => false,
+    }
+}
+
+const fn is_private_v4(ip: std::net::Ipv4Addr) -> bool {
+    ip.is_private() || ip.is_link_local() || ip.is_unspecified() || ip.is_broadcast()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(url: &str) -> Result<Ask, BadRequest> {
+        Ask::new(Request::new(Method::GET, url.parse().unwrap()))
+    }
+
+    #[test]
+    fn only_https_or_loopback_without_credentials_is_asked() {
+        for good in ["https://a.example/x?y=1", "http://127.0.0.1:8080/", "http://localhost/", "http://[::1]/"] {
+            assert!(ask(good).is_ok(), "{good}");
+        }
+        for bad in ["http://a.example/", "ftp://a.example/", "https://u:p@a.example/", "http://localhost.a.example/"] {
+            assert_eq!(ask(bad).unwrap_err(), BadRequest::Url, "{bad}");
+        }
+        for private in ["https://10.0.0.1/", "https://169.254.169.254/", "https://[fe80::1]/", "https://[::ffff:10.0.0.1]/"] {
+            assert!(matches!(ask(private), Err(BadRequest::PrivateHost { .. })), "{private}");
+        }
+    }
+
+    #[test]
+    fn a_callers_own_payment_header_is_refused() {
+        let mut request = Request::new(Method::GET, "https://a.example/".parse().unwrap());
+        request.headers_mut().insert(X_PAYMENT, HeaderValue::from_static("x"));
+        assert!(matches!(Ask::new(request), Err(BadRequest::Header { .. })));
+    }
+
+    #[test]
+    fn method_url_and_body_name_a_request() {
+        let with_body = |body: &'static str| {
+            let mut request = Request::new(Method::POST, "https://a.example/".parse().unwrap());
+            *request.body_mut() = Some(body.into());
+            Ask::new(request).unwrap().key()
+        };
+        assert_eq!(with_body("a"), with_body("a"));
+        assert_ne!(with_body("a"), with_body("b"));
+        assert_ne!(ask("https://a.example/a").unwrap().key(), ask("https://a.example/b").unwrap().key());
+    }
+}

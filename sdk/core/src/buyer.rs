@@ -1,0 +1,299 @@
+//! Buys over HTTP: meets a 402, chooses, pays once, and says how it ended.
+//!
+//! ```text
+//! request -> 402 -> choose -> journal -> sign -> journal -> request + header -> evidence -> receipt
+//! ```
+//! Promises: one intent, one EIP-3009 nonce; the row is on disk before anything is signed; an equal
+//! request goes on with the open intent instead of beginning another; a paid request is sent to the
+//! URL that was asked for and is never redirected; what is said of settlement comes from the chain.
+//!
+//! Refuses: what [`crate::choose`], the limits and the known payee refuse, before anything is
+//! signed.
+//!
+//! Does not protect against: a merchant that is paid and delivers nothing, or nothing of worth. It
+//! can be paid what it quoted, once; the loss is named in [`Error::PaidNotDelivered`].
+
+mod conclude;
+mod flights;
+mod receive;
+mod reconcile;
+mod send;
+
+use std::sync::Arc;
+
+use alloy_primitives::Address;
+use reqwest::{Request, Response, StatusCode};
+use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, X402Exact};
+use tercet_policy::party::AgentId;
+use tercet_policy::proposal::eip3009_nonce;
+
+use self::flights::Flights;
+pub use self::reconcile::Standing;
+use crate::ask::Ask;
+use crate::choose::{Choice, choose};
+use crate::error::{Declined, Error, OutcomeUnknown};
+use crate::journal::{Journal, NotBegun, Purchase, State};
+use crate::receipt::Receipt;
+use crate::rules::{CHALLENGE_AGE_SECONDS_MAX, FetchRules, VALIDITY_SECONDS_MIN};
+use crate::seam::{Clock, Evidence, Fate, PayError, Payer};
+use crate::wire::{Challenge, PaymentHeader};
+
+/// What a buyer is put together from.
+pub struct BuyerParts {
+    /// The wallet that pays.
+    pub wallet: Address,
+    /// The agent that asks.
+    pub agent: AgentId,
+    /// Its own rules.
+    pub rules: FetchRules,
+    /// Where purchases are written down.
+    pub journal: Journal,
+    /// Who signs.
+    pub payer: Arc<dyn Payer>,
+    /// Who has seen the chain.
+    pub evidence: Arc<dyn Evidence>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Buys over HTTP for one wallet.
+pub struct Buyer {
+    parts: BuyerParts,
+    http: reqwest::Client,
+    flights: Flights,
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The service's answer.
+    pub response: Response,
+    /// The payment; nothing if none was needed.
+    pub receipt: Option<Receipt>,
+}
+
+impl Buyer {
+    /// Puts a buyer together.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if no HTTP client can be made.
+    pub fn new(parts: BuyerParts) -> Result<Self, Error> {
+        let http = send::http_client(&parts.rules.patience)?;
+        Ok(Self { parts, http, flights: Flights::default() })
+    }
+
+    /// Fetches a resource, and pays for it once if the service asks and the rules agree.
+    ///
+    /// Dropping the future leaves the journal's row as it is; the same request goes on from there.
+    ///
+    /// # Errors
+    /// [`Error`], which says what to do next.
+    pub async fn fetch(&self, request: Request) -> Result<Fetched, Error> {
+        let ask = Ask::new(request)?;
+        let _flight = self.flights.enter(ask.key()).await;
+        for mut purchase in self.parts.journal.pending(&ask.key()).await? {
+            match (self.look(&mut purchase).await?, purchase.state) {
+                (_, State::PaidNotDelivered) => return self.without_paying(&ask, &purchase).await,
+                (Fate::Open, State::Chosen | State::Sent | State::Unknown) => {
+                    return self.go_on(&ask, purchase).await;
+                }
+                _ => {}
+            }
+        }
+        self.buy(&ask).await
+    }
+
+    async fn buy(&self, ask: &Ask) -> Result<Fetched, Error> {
+        let mut response = self.send_unpaid(ask).await?;
+        if response.status() != StatusCode::PAYMENT_REQUIRED {
+            return Ok(Fetched { response, receipt: None });
+        }
+        let challenge = read_challenge(&response)?;
+        receive::drain(&mut response).await;
+        ask.check_resource(&challenge)?;
+        if !challenge.extensions_required().is_empty() {
+            let extensions = challenge.extensions_required().to_vec();
+            return Err(Declined::ExtensionRequired { extensions }.into());
+        }
+        let choice = choose(&challenge, self.parts.wallet, &self.parts.rules)
+            .map_err(|skipped| Declined::NothingAcceptable { skipped })?;
+        let purchase = self.begin(ask, &challenge, choice).await?;
+        self.pay(ask, purchase, Attempt::First).await
+    }
+
+    async fn begin(
+        &self,
+        ask: &Ask,
+        challenge: &Challenge,
+        choice: Choice,
+    ) -> Result<Purchase, Error> {
+        let intent = self.intent(ask, &choice)?;
+        let nonce =
+            eip3009_nonce(choice.asset.chain, choice.asset.token, intent.wallet, &intent.id);
+        let purchase = Purchase {
+            created_at: intent.created_at,
+            intent,
+            request_key: ask.key(),
+            method: ask.method().to_string(),
+            url: ask.url().to_string(),
+            body_sha256: ask.body_sha256(),
+            service: ask.service().clone(),
+            requirement: choice.requirement,
+            resource: challenge.resource().map(ToOwned::to_owned),
+            nonce,
+            state: State::Chosen,
+            header_sha256: None,
+            status: None,
+            receipt: None,
+        };
+        match self.parts.journal.begin(&purchase, &self.parts.rules).await {
+            Ok(()) => Ok(purchase),
+            Err(NotBegun::Declined(why)) => Err(why.into()),
+            Err(NotBegun::Journal(error)) => Err(error.into()),
+        }
+    }
+
+    fn intent(&self, ask: &Ask, choice: &Choice) -> Result<PaymentIntent, Error> {
+        let now = self.parts.clock.now();
+        let valid_before = now.plus(choice.validity_seconds);
+        Ok(PaymentIntent {
+            version: INTENT_VERSION,
+            id: fresh_intent_id()?,
+            agent: self.parts.agent.clone(),
+            wallet: self.parts.wallet,
+            payment: Payment::X402Exact(X402Exact {
+                chain: choice.asset.chain,
+                token: choice.asset.token,
+                to: choice.pay_to,
+                amount: choice.amount,
+                valid_before,
+                resource: ask.url().to_string(),
+                service: ask.service().clone(),
+            }),
+            created_at: now,
+            // An authorization that can no longer be used is not worth signing.
+            expires_at: valid_before,
+        })
+    }
+
+    /// Goes on with an intent whose outcome is open, as long as there is time for it.
+    async fn go_on(&self, ask: &Ask, mut purchase: Purchase) -> Result<Fetched, Error> {
+        let left = purchase.deadline().minus(self.parts.clock.now().0).0;
+        if left >= VALIDITY_SECONDS_MIN {
+            return self.pay(ask, purchase, Attempt::Again).await;
+        }
+        let now = self.parts.clock.now();
+        self.parts.journal.mark(&mut purchase, State::Unknown, None, now).await?;
+        Err(unknown(&purchase, purchase.status, None))
+    }
+
+    async fn pay(
+        &self,
+        ask: &Ask,
+        mut purchase: Purchase,
+        attempt: Attempt,
+    ) -> Result<Fetched, Error> {
+        let header = self.authorize(&mut purchase, attempt).await?;
+        let now = self.parts.clock.now();
+        self.parts.journal.mark_sent(&mut purchase, header.hash(), now).await?;
+        let answer = self.send_paid(ask, &header).await?;
+        drop(header);
+        self.conclude(ask, purchase, answer).await
+    }
+
+    async fn authorize(
+        &self,
+        purchase: &mut Purchase,
+        attempt: Attempt,
+    ) -> Result<PaymentHeader, Error> {
+        let intent = purchase.intent.id;
+        let payer = &self.parts.payer;
+        let made = match payer.sign(purchase.intent.clone()) {
+            Ok(signed) => payer.authorize(signed).await,
+            Err(error) => Err(error),
+        };
+        let failed = |detail: &str| Error::NotSigned {
+            intent,
+            retryable: false,
+            detail: detail.to_owned(),
+        };
+        match made {
+            Ok(payment) if is_of(&payment, purchase) => {
+                PaymentHeader::new(&purchase.requirement, purchase.resource.as_deref(), &payment)
+                    .map_err(|_| failed("the payment has no JSON form"))
+            }
+            Ok(_) => Err(failed("the signed authorization is not the intent's")),
+            Err(PayError::Refused { refusals }) => {
+                if attempt == Attempt::First {
+                    let now = self.parts.clock.now();
+                    self.parts.journal.mark(purchase, State::Refused, None, now).await?;
+                }
+                Err(Error::Refused { intent, refusals })
+            }
+            Err(PayError::Failed { retryable, detail }) => {
+                Err(Error::NotSigned { intent, retryable, detail })
+            }
+        }
+    }
+
+    /// The resource may come without a payment; it is not paid for again.
+    async fn without_paying(&self, ask: &Ask, purchase: &Purchase) -> Result<Fetched, Error> {
+        let response = self.send_unpaid(ask).await?;
+        if response.status() != StatusCode::PAYMENT_REQUIRED {
+            return Ok(Fetched { response, receipt: purchase.receipt.clone() });
+        }
+        let why = "paid, and not delivered";
+        let receipt = purchase.receipt.clone().unwrap_or_else(|| {
+            Receipt::unproven(&purchase.intent, why, self.parts.clock.now())
+        });
+        Err(Error::PaidNotDelivered { receipt: Box::new(receipt) })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// Nobody but this call has seen the intent.
+    First,
+    /// The intent may have been signed before.
+    Again,
+}
+
+/// 32 bytes of the operating system's randomness.
+pub(crate) fn fresh_intent_id() -> Result<IntentId, Error> {
+    let mut id = [0u8; 32];
+    getrandom::fill(&mut id)
+        .map_err(|_| Error::NotReady("the operating system gives no randomness".to_owned()))?;
+    Ok(IntentId(id))
+}
+
+fn read_challenge(response: &Response) -> Result<Challenge, Declined> {
+    let age = response.headers().get(reqwest::header::AGE);
+    let age_seconds = age.map_or(0, |age| {
+        age.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX)
+    });
+    let limit_seconds = CHALLENGE_AGE_SECONDS_MAX;
+    if age_seconds > limit_seconds {
+        return Err(Declined::StaleChallenge { age_seconds, limit_seconds });
+    }
+    Challenge::read(response.headers()).map_err(|problem| Declined::NoChallenge { problem })
+}
+
+/// Whether what came back is the authorization of this intent and of no other.
+fn is_of(payment: &tercet_policy::payload::Eip3009Payment, purchase: &Purchase) -> bool {
+    let made = &payment.authorization;
+    purchase.authorized().is_some_and(|wanted| {
+        (payment.chain, payment.token) == (wanted.chain, wanted.token)
+            && (made.from, made.to, made.value) == (wanted.from, wanted.to, wanted.value)
+            && (made.nonce, made.valid_before) == (wanted.nonce, wanted.valid_before)
+            && made.valid_after.0 == 0
+    })
+}
+
+fn unknown(purchase: &Purchase, status: Option<u16>, reason: Option<String>) -> Error {
+    Error::Unknown(Box::new(OutcomeUnknown {
+        intent: purchase.intent.id,
+        deadline: purchase.deadline(),
+        status,
+        merchant_reason: reason,
+    }))
+}

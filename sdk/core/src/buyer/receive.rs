@@ -1,0 +1,92 @@
+//! A paid answer, read to its end where that is possible, so that "delivered" means all of it.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, stream};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Body, Response, ResponseBuilderExt as _};
+use sha2::{Digest as _, Sha256};
+use tercet_policy::document::ContentHash;
+
+use crate::rules::RESOURCE_HASHED_BYTES_MAX;
+
+/// Most of a 402's body that is read (and thrown away) to keep the connection, in bytes.
+const CHALLENGE_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// An answer that came.
+pub(super) struct Received {
+    pub(super) response: Response,
+    /// Hash and length of the whole body, where it was held.
+    pub(super) body: Option<(ContentHash, u64)>,
+}
+
+/// Throws a body away, up to a limit.
+pub(super) async fn drain(response: &mut Response) {
+    let mut read = 0usize;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read = read.saturating_add(chunk.len());
+        if read > CHALLENGE_BODY_BYTES_MAX {
+            return;
+        }
+    }
+}
+
+/// Reads the body, unless it is a stream of events or too large to be held: those are handed on as
+/// they come.
+pub(super) async fn receive(mut response: Response) -> Result<Received, reqwest::Error> {
+    if is_event_stream(response.headers()) {
+        return Ok(Received { response, body: None });
+    }
+    let mut held = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        held.extend_from_slice(&chunk);
+        if held.len() > RESOURCE_HASHED_BYTES_MAX {
+            return Ok(Received { response: rejoin(response, held.freeze()), body: None });
+        }
+    }
+    let held = held.freeze();
+    let hash = ContentHash(Sha256::digest(&held).into());
+    let length = u64::try_from(held.len()).unwrap_or(u64::MAX);
+    let response = rebuild(Head::of(&response), held.into());
+    Ok(Received { response, body: Some((hash, length)) })
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// What was read already, followed by what is still to come.
+fn rejoin(response: Response, held: Bytes) -> Response {
+    let head = Head::of(&response);
+    let body = stream::iter([Ok(held)]).chain(response.bytes_stream());
+    rebuild(head, Body::wrap_stream(body))
+}
+
+struct Head {
+    status: reqwest::StatusCode,
+    version: reqwest::Version,
+    headers: HeaderMap,
+    url: reqwest::Url,
+}
+
+impl Head {
+    fn of(response: &Response) -> Self {
+        Self {
+            status: response.status(),
+            version: response.version(),
+            headers: response.headers().clone(),
+            url: response.url().clone(),
+        }
+    }
+}
+
+fn rebuild(head: Head, body: Body) -> Response {
+    let url = http::Response::builder().url(head.url);
+    // The builder was given nothing that can be wrong; an empty answer would be the fallback.
+    let mut response = url.body(()).unwrap_or_default().map(|()| body);
+    *response.status_mut() = head.status;
+    *response.version_mut() = head.version;
+    *response.headers_mut() = head.headers;
+    Response::from(response)
+}

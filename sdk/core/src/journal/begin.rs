@@ -1,0 +1,157 @@
+//! The beginning of a purchase: limits, payee and row in one transaction.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::Address;
+use sqlx::{Row as _, Sqlite, Transaction};
+use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::intent::{PaymentIntent, Service};
+use tercet_policy::money::Amount;
+use tercet_policy::time::UnixSeconds;
+
+use super::row::{BadRow, seconds};
+use super::{Journal, NotBegun, Purchase};
+use crate::error::Declined;
+use crate::rules::FetchRules;
+
+const DAY_SECONDS: u64 = 86_400;
+const MINUTE_SECONDS: u64 = 60;
+
+impl Journal {
+    /// Writes the row of a purchase, unless the rules' limits or the service's known payee say no.
+    pub(crate) async fn begin(
+        &self,
+        purchase: &Purchase,
+        rules: &FetchRules,
+    ) -> Result<(), NotBegun> {
+        let mut tx = self.pool.begin().await?;
+        check_rate(&mut tx, rules, purchase.created_at).await?;
+        check_day(&mut tx, rules, purchase).await?;
+        check_payee(&mut tx, rules, purchase).await?;
+        insert(&mut tx, purchase).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn check_rate(
+    tx: &mut Transaction<'_, Sqlite>,
+    rules: &FetchRules,
+    now: UnixSeconds,
+) -> Result<(), NotBegun> {
+    let begun: i64 = sqlx::query("SELECT count(*) FROM purchase WHERE created_at > ?")
+        .bind(seconds(now.minus(MINUTE_SECONDS)))
+        .fetch_one(&mut **tx)
+        .await?
+        .try_get(0)?;
+    let begun = u32::try_from(begun).unwrap_or(u32::MAX);
+    let limit = rules.purchases_per_minute_max;
+    if begun < limit { Ok(()) } else { Err(Declined::TooFast { begun, limit }.into()) }
+}
+
+/// What is not proved void or refused counts, settled or not.
+async fn check_day(
+    tx: &mut Transaction<'_, Sqlite>,
+    rules: &FetchRules,
+    purchase: &Purchase,
+) -> Result<(), NotBegun> {
+    let payment = &purchase.intent.payment;
+    let Some(price) = &rules.max_per_day else {
+        return Ok(());
+    };
+    let asset = Asset::find(payment.chain(), payment.token()).ok();
+    let limit = asset.and_then(|a| price.in_units_of(a)).unwrap_or(Amount::ZERO);
+    let rows = sqlx::query(
+        "SELECT document FROM purchase WHERE created_at > ? AND state NOT IN ('void', 'refused')",
+    )
+    .bind(seconds(purchase.created_at.minus(DAY_SECONDS)))
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut spent = Amount::ZERO;
+    for row in rows {
+        let document: String = row.try_get(0)?;
+        let intent: PaymentIntent = serde_json::from_str(&document)
+            .map_err(|_| super::BadRow { column: "document" })?;
+        spent = spent
+            .checked_add(intent.payment.amount())
+            .unwrap_or(Amount::from_base_units(u128::MAX));
+    }
+    let asked = payment.amount();
+    match spent.checked_add(asked) {
+        Some(total) if total <= limit => Ok(()),
+        _ => Err(Declined::DailyLimit { limit, spent, asked }.into()),
+    }
+}
+
+async fn check_payee(
+    tx: &mut Transaction<'_, Sqlite>,
+    rules: &FetchRules,
+    purchase: &Purchase,
+) -> Result<(), NotBegun> {
+    let payment = &purchase.intent.payment;
+    let (service, chain) = (&purchase.service, payment.chain());
+    let offered = payment.payee().unwrap_or(Address::ZERO);
+    let expected: BTreeSet<Address> = match rules.payees.get(service) {
+        Some(listed) => listed.clone(),
+        None if rules.rotating_payees.contains(service) => return Ok(()),
+        None => BTreeSet::from([pinned(tx, service, chain, offered, purchase.created_at).await?]),
+    };
+    if expected.contains(&offered) {
+        return Ok(());
+    }
+    let expected = expected.into_iter().collect();
+    Err(Declined::PayeeChanged { service: service.clone(), chain, expected, offered }.into())
+}
+
+/// The payee this service was first seen with; the one offered, if it was never seen.
+async fn pinned(
+    tx: &mut Transaction<'_, Sqlite>,
+    service: &Service,
+    chain: Chain,
+    offered: Address,
+    now: UnixSeconds,
+) -> Result<Address, NotBegun> {
+    sqlx::query(
+        "INSERT INTO payee_pin (service, chain, payee, pinned_at) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (service, chain) DO NOTHING",
+    )
+    .bind(service.as_str())
+    .bind(chain.caip2())
+    .bind(offered.to_string())
+    .bind(seconds(now))
+    .execute(&mut **tx)
+    .await?;
+    let payee: String =
+        sqlx::query("SELECT payee FROM payee_pin WHERE service = ? AND chain = ?")
+            .bind(service.as_str())
+            .bind(chain.caip2())
+            .fetch_one(&mut **tx)
+            .await?
+            .try_get(0)?;
+    Ok(payee.parse().map_err(|_| BadRow { column: "payee" })?)
+}
+
+async fn insert(tx: &mut Transaction<'_, Sqlite>, p: &Purchase) -> Result<(), NotBegun> {
+    let document =
+        serde_json::to_string(&p.intent).map_err(|_| BadRow { column: "document" })?;
+    sqlx::query(
+        "INSERT INTO purchase (intent, request_key, method, url, body_sha256, service, document, \
+         requirement, resource, nonce, state, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(p.intent.id.to_string())
+    .bind(p.request_key.to_string())
+    .bind(&p.method)
+    .bind(&p.url)
+    .bind(p.body_sha256.to_string())
+    .bind(p.service.as_str())
+    .bind(document)
+    .bind(p.requirement.get())
+    .bind(p.resource.as_ref().map(|r| r.get()))
+    .bind(hex::encode(p.nonce))
+    .bind(p.state.word())
+    .bind(seconds(p.created_at))
+    .bind(seconds(p.created_at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

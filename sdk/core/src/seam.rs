@@ -1,0 +1,162 @@
+//! What a purchase needs from the rest of the house: somebody who signs, and somebody who has
+//! seen the chain. The share may be housed in this process or beside it; tests put a payer that
+//! counts and a chain they can set in these places.
+
+use alloy_primitives::{Address, B256};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tercet_api::payment::RefusalBy;
+use tercet_policy::chain::Chain;
+use tercet_policy::intent::{PaymentIntent, SignedIntent};
+use tercet_policy::money::Amount;
+use tercet_policy::payload::Eip3009Payment;
+use tercet_policy::time::UnixSeconds;
+
+/// Signs intents as the agent, and gets them signed by the wallet's key.
+#[async_trait]
+pub trait Payer: Send + Sync {
+    /// The agent's signature under an intent.
+    ///
+    /// # Errors
+    /// [`PayError::Failed`] for an intent without canonical form.
+    fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError>;
+
+    /// The wallet's authorization for an x402 intent. The same intent may be given again, after a
+    /// crash for one, and yields the same authorization under a new signature.
+    ///
+    /// # Errors
+    /// [`PayError`].
+    async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError>;
+}
+
+/// Why there is no signature.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayError {
+    /// The policy, a node or the coordinator says no.
+    #[error("refused{}", listed(.refusals))]
+    Refused {
+        /// Every reason, and whose.
+        refusals: Vec<RefusalBy>,
+    },
+    /// Something did not work; the same intent may be tried again where `retryable`.
+    #[error("{detail}")]
+    Failed {
+        /// Whether the same call can succeed later.
+        retryable: bool,
+        /// What happened, for people.
+        detail: String,
+    },
+}
+
+fn listed(refusals: &[RefusalBy]) -> String {
+    refusals.iter().map(|r| format!("; {}: {}", r.by, r.refusal)).collect()
+}
+
+/// Answers questions about the chain.
+#[async_trait]
+pub trait Evidence: Send + Sync {
+    /// What became of an authorization.
+    ///
+    /// # Errors
+    /// [`EvidenceUnavailable`]; nothing may then be concluded.
+    async fn fate(&self, authorized: &Authorized) -> Result<Fate, EvidenceUnavailable>;
+
+    /// The settlement of exactly this authorization inside that transaction, if it is there.
+    ///
+    /// # Errors
+    /// [`EvidenceUnavailable`]; nothing may then be concluded.
+    async fn settlement_in(
+        &self,
+        transaction: B256,
+        authorized: &Authorized,
+    ) -> Result<Option<Settlement>, EvidenceUnavailable>;
+}
+
+/// No endpoint answers, or they disagree.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the chain does not tell: {detail}")]
+pub struct EvidenceUnavailable {
+    /// Why, for people.
+    pub detail: String,
+}
+
+/// An authorization whose fate is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authorized {
+    /// Chain.
+    pub chain: Chain,
+    /// Token contract.
+    pub token: Address,
+    /// The wallet.
+    pub from: Address,
+    /// The payee.
+    pub to: Address,
+    /// Base units.
+    pub value: Amount,
+    /// EIP-3009 nonce.
+    pub nonce: B256,
+    /// First second in which it is no longer usable.
+    pub valid_before: UnixSeconds,
+    /// When its intent was made: it cannot have been used earlier, but for clocks that differ.
+    pub since: UnixSeconds,
+}
+
+/// Where money moved as it was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The transaction. It may carry other payments too.
+    pub transaction: B256,
+    /// Number of its block.
+    pub block_number: u64,
+    /// Hash of its block.
+    pub block_hash: B256,
+    /// Place of the transfer's log in the block.
+    pub log_index: u64,
+}
+
+/// How firmly a block stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finality {
+    /// An endpoint shows it; a reorganisation may undo it.
+    Seen,
+    /// A quorum holds it to be safe.
+    Safe,
+}
+
+/// What became of an authorization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fate", rename_all = "snake_case")]
+pub enum Fate {
+    /// It was used, and exactly what was signed moved.
+    Settled {
+        /// Where.
+        settlement: Settlement,
+        /// How firmly the block stands.
+        finality: Finality,
+    },
+    /// It can never be used any more.
+    Void {
+        /// Why, for people.
+        cause: String,
+    },
+    /// It can still be used, or the block that shows otherwise is not safe yet.
+    Open,
+}
+
+/// Reads the time of day.
+pub trait Clock: Send + Sync {
+    /// Seconds since the Unix epoch.
+    fn now(&self) -> UnixSeconds;
+}
+
+/// The system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixSeconds {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        UnixSeconds(since.map_or(0, |d| d.as_secs()))
+    }
+}
