@@ -1,0 +1,235 @@
+//! Three nodes around a courier in miniature: a wallet, a payment, and a line that breaks.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests may fail, loudly"
+)]
+
+mod support {
+    pub mod courier;
+    pub mod group;
+}
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, address};
+use support::courier::{next, now, session};
+use support::group::{Group, agent};
+use tercet_api::relay::{FailureKind, FromNode, Outcome, RELAY_FRAME_BYTES_MAX, ToNode};
+use tercet_policy::chain::Chain;
+use tercet_policy::document::{ContentHash, RequestId, WalletRequest};
+use tercet_policy::intent::{
+    INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, X402Exact,
+};
+use tercet_policy::money::Amount;
+use tercet_policy::party::Party;
+use tercet_policy::payload::FinishedPayment;
+use tercet_policy::proposal::{ChainTerms, ProposalClaim, eip3009_nonce};
+use tercet_policy::refusal::Refusal;
+use tercet_policy::time::UnixSeconds;
+use tercet_signer_node::{NodeHandle, NotPaid, PaymentEnd};
+
+const USDC: Address = address!("833589fCD6eDb6E08f4c7C32D4f71b54bdA02913");
+
+fn intent(wallet: Address, base_units: u128, id: u8) -> PaymentIntent {
+    let payment = X402Exact {
+        chain: Chain::Base,
+        token: USDC,
+        to: Address::repeat_byte(5),
+        amount: Amount::from_base_units(base_units),
+        valid_before: now().plus(300),
+        resource: "https://api.example/data".to_owned(),
+        service: Service::of("https://api.example/data").unwrap(),
+    };
+    PaymentIntent {
+        version: INTENT_VERSION,
+        id: IntentId([id; 32]),
+        agent: agent(),
+        wallet,
+        payment: Payment::X402Exact(payment),
+        created_at: now(),
+        expires_at: now().plus(120),
+    }
+}
+
+fn claim(intent: &PaymentIntent) -> ProposalClaim {
+    let Payment::X402Exact(x) = &intent.payment else { panic!() };
+    ProposalClaim {
+        wallet: intent.wallet,
+        chain: x.chain,
+        token: x.token,
+        payee: Some(x.to),
+        amount: x.amount,
+        terms: ChainTerms::Eip3009 {
+            nonce: eip3009_nonce(x.chain, x.token, intent.wallet, &intent.id),
+            valid_after: UnixSeconds(0),
+            valid_before: x.valid_before,
+        },
+        policy_epoch: 1,
+    }
+}
+
+async fn make_wallet(group: &mut Group, agent_node: &NodeHandle) -> Address {
+    let request = WalletRequest {
+        agent: agent(),
+        request: RequestId([1; 32]),
+        label: "test".to_owned(),
+        created_at: now(),
+    };
+    let request = agent_node.identity().sign_wallet_request(request).unwrap();
+    for party in Party::ALL {
+        let frame = ToNode::Keygen { session: session(1), request: request.clone() };
+        group.courier.send(party, &frame).await;
+    }
+    let mut made: Vec<(Address, ContentHash)> = Vec::new();
+    while made.len() < 3 {
+        made.push(
+            next(&mut group.heard, |_, frame| match frame {
+                FromNode::Done { outcome: Outcome::WalletMade { address, transcript }, .. } => {
+                    Some((address, transcript))
+                }
+                FromNode::Failed { detail, .. } => panic!("{detail}"),
+                _ => None,
+            })
+            .await,
+        );
+    }
+    assert!(made.iter().all(|wallet| *wallet == made[0]));
+    made[0].0
+}
+
+async fn ask_to_sign(group: &Group, node: &NodeHandle, intent: &PaymentIntent, number: u8) {
+    let envelope = node.identity().sign_intent(intent.clone()).unwrap();
+    for party in Party::EVERYDAY {
+        let (envelope, claim) = (envelope.clone(), claim(intent));
+        let frame = ToNode::Sign { session: session(number), envelope, claim };
+        group.courier.send(party, &frame).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_make_a_wallet_and_two_pay() {
+    let mut group = Group::new().await;
+    let nodes = group.start_all().await;
+    let wallet = make_wallet(&mut group, &nodes[0]).await;
+    assert_eq!(nodes[2].wallets().unwrap()[0].address, wallet);
+
+    let paid = intent(wallet, 10_000, 1);
+    let ticket = nodes[0].expect(paid.id);
+    ask_to_sign(&group, &nodes[0], &paid, 2).await;
+    let finished = ticket.finished(Duration::from_secs(30)).await.unwrap();
+    let FinishedPayment::X402(finished) = finished else { panic!("{finished:?}") };
+    assert_eq!(finished.authorization.from, wallet);
+    // The courier learns slot and digest, never the authorization.
+    let told = next(&mut group.heard, |party, frame| match frame {
+        FromNode::Done { outcome, .. } if party == Party::Operator => Some(outcome),
+        _ => None,
+    })
+    .await;
+    let Outcome::Signed { intent: id, transaction: None, slot, .. } = told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(id, paid.id);
+    assert!(slot.starts_with("eip3009/eip155:8453/"), "{slot}");
+
+    let refused = intent(wallet, 900_000, 2);
+    let ticket = nodes[0].expect(refused.id);
+    ask_to_sign(&group, &nodes[0], &refused, 3).await;
+    let why = ticket.finished(Duration::from_secs(30)).await.unwrap_err();
+    assert!(matches!(why, NotPaid::Refused(Refusal::Policy(_))), "{why:?}");
+
+    let head = nodes[1].readiness();
+    assert!(head.ready && head.journal_rows >= 5, "{head:?}");
+    for node in nodes {
+        node.stop().await;
+    }
+    // The homes are free, and what was made is there.
+    let again = group.start(Party::Operator).await.unwrap();
+    assert_eq!(again.wallets().unwrap()[0].address, wallet);
+    assert!(again.readiness().journal_rows >= head.journal_rows);
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_line_ends_its_sessions_and_is_dialled_again() {
+    let mut group = Group::new().await;
+    let nodes = group.start_all().await;
+    let wallet = make_wallet(&mut group, &nodes[0]).await;
+    let paid = intent(wallet, 10_000, 1);
+    let mut ticket = nodes[0].expect(paid.id);
+    let envelope = nodes[0].identity().sign_intent(paid.clone()).unwrap();
+    let frame = ToNode::Sign { session: session(2), envelope, claim: claim(&paid) };
+    // Only the agent is asked; the operator never answers, and then the line breaks.
+    group.courier.send(Party::Agent, &frame).await;
+    next(&mut group.heard, |_, f| matches!(f, FromNode::Admitted { .. }).then_some(())).await;
+    group.courier.cut(Party::Agent);
+    let ended = tokio::time::timeout(Duration::from_secs(5), ticket.next_end()).await;
+    let Some(PaymentEnd::NotPaid(NotPaid::Failed { kind, .. })) = ended.unwrap() else {
+        panic!("another end")
+    };
+    assert_eq!(kind, FailureKind::Network);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    nodes[0].wait_connected(Duration::from_secs(10)).await.unwrap();
+    // The same intent is signed over the new line.
+    ask_to_sign(&group, &nodes[0], &paid, 3).await;
+    assert!(ticket.finished(Duration::from_secs(30)).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_and_foreign_frames_are_dropped_and_counted() {
+    let group = Group::new().await;
+    let node = group.start(Party::Operator).await.unwrap();
+    node.wait_connected(Duration::from_secs(10)).await.unwrap();
+    let foreign = ToNode::Frame { session: session(9), from: Party::Agent, bytes: vec![1; 48] };
+    group.courier.send(Party::Operator, &foreign).await;
+    group.courier.send_text(Party::Operator, "{\"type\":\"sing\"}".to_owned()).await;
+    group.courier.send_text(Party::Operator, "not json".to_owned()).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while node.readiness().dropped_frames < 3 && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(node.readiness().dropped_frames, 3);
+    // Over the limit the line itself breaks, and is dialled again.
+    group.courier.send_text(Party::Operator, " ".repeat(RELAY_FRAME_BYTES_MAX + 1)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    node.wait_connected(Duration::from_secs(10)).await.unwrap();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_over_the_limit_are_told_that_the_node_is_busy() {
+    let mut group = Group::new().await;
+    let node = group.start(Party::Recovery).await.unwrap();
+    node.wait_connected(Duration::from_secs(10)).await.unwrap();
+    group.courier.send(Party::Recovery, &group.enrolment()).await;
+    for number in 1..=3 {
+        let frame = ToNode::Prepare { session: session(number), agent: agent() };
+        group.courier.send(Party::Recovery, &frame).await;
+    }
+    let (busy, kind) = next(&mut group.heard, |_, frame| match frame {
+        FromNode::Failed { session, kind, .. } => Some((session, kind)),
+        _ => None,
+    })
+    .await;
+    assert_eq!((busy, kind), (session(3), FailureKind::NotReady));
+    // Called off, the others end at once and make room.
+    for number in 1..=2 {
+        let frame = ToNode::Abort { session: session(number), reason: "test".to_owned() };
+        group.courier.send(Party::Recovery, &frame).await;
+    }
+    for _ in 1..=2 {
+        let kind = next(&mut group.heard, |_, frame| match frame {
+            FromNode::Failed { kind, .. } => Some(kind),
+            _ => None,
+        })
+        .await;
+        assert_eq!(kind, FailureKind::Network);
+    }
+    node.stop().await;
+}
