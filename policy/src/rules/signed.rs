@@ -1,0 +1,102 @@
+//! Policies under the authority's signatures, and their epochs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Authority, ContentHash, Document, Signed};
+use crate::party::AgentId;
+use crate::rules::{Policy, PolicyError, check_size};
+
+/// The exact text of a policy file, as the authority signs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// The file.
+    pub yaml: String,
+}
+
+impl Document for PolicyDocument {
+    const KIND: &'static str = "policy";
+}
+
+/// A policy with its signatures, unchecked.
+pub type SignedPolicy = Signed<PolicyDocument>;
+
+/// A policy that the authority signed with its full quorum. [`SignedPolicy::open_policy`] alone
+/// makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthenticPolicy {
+    policy: Policy,
+    content_hash: ContentHash,
+}
+
+/// What a node remembers of the policy it holds, so that an older one is not taken later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyPin {
+    /// Its epoch.
+    pub epoch: u64,
+    /// The hash of what was signed.
+    pub content_hash: ContentHash,
+}
+
+impl SignedPolicy {
+    /// Checks the authority's signatures, and reads the policy.
+    ///
+    /// # Errors
+    /// [`PolicyError`] for too few signatures, or a text that is no policy.
+    pub fn open_policy(self, authority: &Authority) -> Result<AuthenticPolicy, PolicyError> {
+        check_size(&self.document.yaml)?;
+        let document = self.open(authority)?;
+        let policy = Policy::parse(&document.yaml)?;
+        Ok(AuthenticPolicy { policy, content_hash: document.content_hash() })
+    }
+}
+
+impl AuthenticPolicy {
+    /// The policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The hash of what was signed.
+    #[must_use]
+    pub const fn content_hash(&self) -> ContentHash {
+        self.content_hash
+    }
+
+    /// What to remember of it.
+    #[must_use]
+    pub const fn pin(&self) -> PolicyPin {
+        PolicyPin { epoch: self.policy.epoch(), content_hash: self.content_hash }
+    }
+
+    /// Whether this may be the policy of `agent` where `held` is held so far: a higher epoch, or
+    /// the very same policy again.
+    ///
+    /// # Errors
+    /// [`PolicyError`] that says why not.
+    pub fn may_follow(&self, held: Option<&PolicyPin>, agent: &AgentId) -> Result<(), PolicyError> {
+        if self.agent() != agent {
+            let (found, expected) = (self.agent().clone(), agent.clone());
+            return Err(PolicyError::OtherAgent { found, expected });
+        }
+        let offered = self.epoch();
+        match held {
+            Some(held) if offered < held.epoch => {
+                Err(PolicyError::OlderEpoch { offered, held: held.epoch })
+            }
+            Some(held) if offered == held.epoch && self.content_hash != held.content_hash => {
+                Err(PolicyError::OtherContent { epoch: offered })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::ops::Deref for AuthenticPolicy {
+    type Target = Policy;
+    fn deref(&self) -> &Policy {
+        &self.policy
+    }
+}
