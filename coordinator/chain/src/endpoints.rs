@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn urls(count: usize) -> Vec<Url> {
-        (0..count).map(|port| format!("http://127.0.0.1:{}", port + 1).parse().unwrap()).collect()
+        (1..=count).map(|port| format!("http://127.0.0.1:{port}").parse().unwrap()).collect()
     }
 
     #[test]

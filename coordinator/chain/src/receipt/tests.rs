@@ -23,17 +23,14 @@ fn moved(from: Address, to: Address, value: u64) -> LogData {
 }
 
 fn receipt(logs: Vec<(Address, LogData)>) -> Receipt {
-    let entry = |(index, (address, data)): (usize, (Address, LogData))| ReceiptLog {
-        index: u64::try_from(index).unwrap() + 7,
-        log: Log { address, data },
-    };
+    let entry = |(index, (address, data))| ReceiptLog { index, log: Log { address, data } };
     Receipt {
         tx: B256::repeat_byte(1),
         block_number: 12,
         block_hash: B256::repeat_byte(2),
         from: PAYER,
         succeeded: true,
-        logs: logs.into_iter().enumerate().map(entry).collect(),
+        logs: (7..).zip(logs).map(entry).collect(),
     }
 }
 
