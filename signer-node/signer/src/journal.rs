@@ -19,12 +19,12 @@
 
 mod error;
 mod event;
+mod head;
 mod roll;
 mod state;
 mod store;
 mod writer;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use alloy_primitives::Address;
@@ -40,14 +40,15 @@ use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::{JournalError, StoreFault, StoreFaultKind};
-pub use self::event::Head;
+pub use self::head::Head;
 pub use self::roll::{Roll, WalletOf};
 
 use self::event::Event;
+use self::head::Tip;
 use self::state::{Opened, State};
 use self::store::{Batch, Store};
 use self::writer::{Command, Live, Reply, Writer};
-use crate::home::{Home, HomeError};
+use crate::home::Home;
 use crate::sealed::aead;
 
 /// Most commands that one transaction makes durable.
@@ -112,8 +113,8 @@ impl Journal {
         }
         let mut state = State::new(pins.own_policies);
         let authority = &pins.authority;
-        store.replay(|event, head| state.replay(event, head, authority)).await?;
-        if state.head == Head::EMPTY {
+        store.replay(|event, tip| state.replay(event, tip, authority)).await?;
+        if state.tip == Tip::EMPTY {
             refuse_shares(&home)?;
             begin(&mut state, &mut store, now).await?;
         }
@@ -124,7 +125,7 @@ impl Journal {
 
     fn spawn(home: Arc<Home>, authority: Authority, live: Live) -> Self {
         let roll = Arc::clone(&live.state.roll);
-        let (published, watching) = watch::channel(Published { head: live.state.head, roll });
+        let (published, watching) = watch::channel(Published { head: live.state.head(), roll });
         let (commands, queue) = mpsc::channel(QUEUE_COMMANDS_MAX);
         tokio::spawn(Writer { live: Ok(live), published, _home: home }.run(queue));
         Self { commands, published: watching, authority: Arc::new(authority) }
@@ -193,7 +194,7 @@ impl Journal {
     /// [`JournalError::PartiesNotDistinct`].
     pub async fn install_enrolment(&self, signed: Signed<Enrolment>) -> Result<(), JournalError> {
         let opened = roll::open_enrolment(signed.clone(), &self.authority)?;
-        let event = Event::Enrolment { pin: opened.pin, signed };
+        let event = Event::Enrolment { pin: opened.pin, signed: Box::new(signed) };
         self.append(event, Opened::Enrolment(opened)).await
     }
 
@@ -267,11 +268,12 @@ impl Journal {
         self.look(move |state| state.peer_head(&node)).await
     }
 
-    /// Compares our rows with what a peer has seen of them, as told over its sealed channel.
-    /// A difference means that our disk went back, and seals the journal.
+    /// Compares our rows with a head of ours that a peer was told, and now shows. A difference
+    /// means that our disk went back, and seals the journal.
     ///
     /// # Errors
-    /// [`JournalError::WentBack`].
+    /// [`JournalError::WentBack`]; [`JournalError::NotOurHead`], which seals nothing, for a head
+    /// that this journal never told.
     pub async fn compare_own_head(&self, seen: Head) -> Result<(), JournalError> {
         self.ask(|reply| Command::CompareOwnHead { seen, reply }).await?
     }
@@ -336,9 +338,9 @@ impl Journal {
 /// The first row. It holds random bytes, so that a journal begun anew has another head than the
 /// one the peers remember.
 async fn begin(state: &mut State, store: &mut Store, now: UnixSeconds) -> Result<(), JournalError> {
-    let id = aead::random().map_err(|e| JournalError::Home(e.to_string()))?;
+    let seed = aead::random().map_err(|e| JournalError::Home(e.to_string()))?;
     let mut batch = Batch::default();
-    let begun = Event::Begun { id: ContentHash(*id), at: now };
+    let begun = Event::Begun { seed: ContentHash(*seed), at: now };
     state.append(&begun, Opened::Nothing, &mut batch)?;
     store.commit(&batch).await?;
     Ok(())
@@ -347,9 +349,7 @@ async fn begin(state: &mut State, store: &mut Store, now: UnixSeconds) -> Result
 fn refuse_shares(home: &Home) -> Result<(), JournalError> {
     match home.wallets()?.len() {
         0 => Ok(()),
-        shares => {
-            Err(HomeError::JournalMissing { path: Path::to_owned(home.path()), shares }.into())
-        }
+        shares => Err(JournalError::Missing { shares }),
     }
 }
 

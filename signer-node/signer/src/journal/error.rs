@@ -40,7 +40,16 @@ pub enum StoreFaultKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The home is not fit for a journal; in particular shares without one.
+    /// There are key shares, and no record of what they were used for.
+    #[error(
+        "the home holds {shares} key shares but no journal: restore the journal, or reconcile \
+         with the chain before signing anything"
+    )]
+    Missing {
+        /// How many shares lie there.
+        shares: usize,
+    },
+    /// The home or a file in it is not fit for a journal.
     #[error("{0}")]
     Home(String),
     /// Shares exist that the journal never heard of: it is older than they are.
@@ -137,17 +146,24 @@ pub enum JournalError {
         /// The peer.
         node: NodeId,
         /// The latest head seen.
-        known: Head,
+        known: Box<Head>,
         /// The head it gives now.
-        said: Head,
+        said: Box<Head>,
     },
     /// A peer has seen more of our journal than we have, or something else: our disk went back.
     #[error("a peer has seen our journal at {seen}; here it is at {ours}: this disk went back")]
     WentBack {
         /// What the peer has seen.
-        seen: Head,
+        seen: Box<Head>,
         /// What is here.
-        ours: Head,
+        ours: Box<Head>,
+    },
+    /// A peer shows a head as ours that this journal never told: it was made up, or is of a
+    /// journal that this home had before.
+    #[error("this journal was never at {seen}")]
+    NotOurHead {
+        /// What the peer shows.
+        seen: Box<Head>,
     },
     /// A row over the limit.
     #[error("a row of {bytes} bytes, the limit is {}", super::ROW_BYTES_MAX)]
@@ -159,7 +175,10 @@ pub enum JournalError {
 
 impl From<HomeError> for JournalError {
     fn from(error: HomeError) -> Self {
-        Self::Home(error.to_string())
+        match error {
+            HomeError::JournalMissing { shares, .. } => Self::Missing { shares },
+            other => Self::Home(other.to_string()),
+        }
     }
 }
 

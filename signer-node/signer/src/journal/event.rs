@@ -1,14 +1,7 @@
-//! The rows of the journal: what happened, and how rows are chained.
-//!
-//! A row's hash is `SHA-256("tercet/journal-row/v1\0" ‖ previous hash 32 ‖ number 8 ‖ body)`,
-//! the number big-endian and from 1, the body the exact bytes that are stored. The row before the
-//! first has a hash of zeros.
-
-use std::fmt;
+//! The rows of the journal: what happened.
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::party::AgentId;
 use tercet_policy::rows::{OutcomeRow, SpendRow};
@@ -18,46 +11,15 @@ use tercet_policy::time::UnixSeconds;
 use super::ROW_BYTES_MAX;
 use super::error::JournalError;
 
-/// How far a journal goes: what a peer keeps of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Head {
-    /// Rows in it.
-    pub rows: u64,
-    /// Hash of the last row.
-    pub hash: ContentHash,
-}
-
-impl Head {
-    /// Of a journal without rows.
-    pub(super) const EMPTY: Self = Self { rows: 0, hash: ContentHash([0; 32]) };
-
-    /// The head once `body` follows.
-    pub(super) fn follow(self, body: &str) -> Self {
-        let rows = self.rows.saturating_add(1);
-        let mut hasher = Sha256::new();
-        hasher.update(b"tercet/journal-row/v1\0");
-        hasher.update(self.hash.0);
-        hasher.update(rows.to_be_bytes());
-        hasher.update(body);
-        Self { rows, hash: ContentHash(hasher.finalize().into()) }
-    }
-}
-
-impl fmt::Display for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {} ({})", self.rows, self.hash)
-    }
-}
-
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "is", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Event {
-    /// The journal was made. Random, so that no two journals have one head.
-    Begun { id: ContentHash, at: UnixSeconds },
+    /// The journal was made. The seed is random, so that no two journals have one head, and
+    /// never leaves the node, so that nobody else makes a tag.
+    Begun { seed: ContentHash, at: UnixSeconds },
     /// An enrolment came into force.
-    Enrolment { pin: Pin, signed: Signed<Enrolment> },
+    Enrolment { pin: Pin, signed: Box<Signed<Enrolment>> },
     /// An agent was stopped or resumed.
     Freeze { pin: Pin, signed: Signed<Freeze> },
     /// A policy came into force.

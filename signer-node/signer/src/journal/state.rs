@@ -6,23 +6,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alloy_primitives::Address;
 use tercet_policy::admission::{
     AdmitError, Book, IntentRecord, RecordSpend, Reserved, SlotRecord, admit,
 };
 use tercet_policy::decision::{Ask, Verdict, decide};
-use tercet_policy::document::{Authority, Enrolment, Freeze};
+use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze};
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::{Ledger, SpendState};
 use tercet_policy::party::{AgentId, NodeId};
 use tercet_policy::proposal::{Proposal, Slot};
 use tercet_policy::refusal::Refusal;
-use tercet_policy::rows::{Outcome, PaymentKind, SpendRow};
+use tercet_policy::rows::{Outcome, OutcomeRow, PaymentKind, SpendRow};
 use tercet_policy::rules::{AuthenticPolicy, Policy};
 use tercet_policy::time::UnixSeconds;
 
-use super::Head;
 use super::error::JournalError;
 use super::event::Event;
+use super::head::{Head, Tagger, Tip};
 use super::roll::{self, Pinned, Roll, WalletOf};
 use super::store::{Batch, NewRow};
 
@@ -37,7 +38,8 @@ pub(super) enum Opened {
 
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) head: Head,
+    pub(super) tip: Tip,
+    tagger: Tagger,
     pub(super) roll: Arc<Roll>,
     book: Book,
     /// The latest row of each payment of which the end is not known.
@@ -49,7 +51,8 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(own_policies: Vec<Policy>) -> Self {
         Self {
-            head: Head::EMPTY,
+            tip: Tip::EMPTY,
+            tagger: Tagger::new(&ContentHash([0; 32])),
             roll: Arc::default(),
             book: Book::new(),
             unsettled: BTreeMap::new(),
@@ -58,21 +61,28 @@ impl State {
         }
     }
 
+    /// How far the journal goes, as peers are told.
+    pub(super) fn head(&self) -> Head {
+        self.tagger.head(self.tip)
+    }
+
+    /// The place in our own chain that a head names, if we made that head.
+    pub(super) fn own_tip(&self, seen: &Head) -> Option<Tip> {
+        self.tagger.open(seen)
+    }
+
     /// Takes in a row of the file.
     pub(super) fn replay(
         &mut self,
         event: Event,
-        head: Head,
+        tip: Tip,
         authority: &Authority,
     ) -> Result<(), JournalError> {
         let opened = reopen(&event, authority);
         if !self.apply(&event, opened)? {
-            return Err(JournalError::Tampered {
-                row: head.rows,
-                what: "it repeats what is known",
-            });
+            return Err(JournalError::Tampered { row: tip.rows, what: "it repeats what is known" });
         }
-        self.head = head;
+        self.tip = tip;
         Ok(())
     }
 
@@ -89,9 +99,9 @@ impl State {
     ) -> Result<(), JournalError> {
         let body = event.body()?;
         if self.apply(event, opened)? {
-            let after = self.head.follow(&body);
-            batch.rows.push(NewRow { claim: event.claim(), body, before: self.head, after });
-            self.head = after;
+            let after = self.tip.follow(&body);
+            batch.rows.push(NewRow { claim: event.claim(), body, before: self.tip, after });
+            self.tip = after;
         }
         Ok(())
     }
@@ -129,6 +139,7 @@ impl State {
         match self.peer_heads.get(node).copied() {
             Some(known) if known == said => Ok(false),
             Some(known) if said.rows <= known.rows => {
+                let (known, said) = (Box::new(known), Box::new(said));
                 Err(JournalError::PeerWentBack { node: node.clone(), known, said })
             }
             _ => {
@@ -181,33 +192,18 @@ impl State {
     /// The one way a row changes anything. `false`, and nothing changed, for what is known.
     fn apply(&mut self, event: &Event, opened: Opened) -> Result<bool, JournalError> {
         match event {
-            Event::Begun { .. } => Ok(self.head == Head::EMPTY),
+            Event::Begun { seed, .. } => {
+                self.tagger = Tagger::new(seed);
+                Ok(self.tip == Tip::EMPTY)
+            }
             Event::Enrolment { .. } | Event::Freeze { .. } | Event::Policy { .. } => {
                 self.apply_document(event, opened)
             }
             Event::Wallet { agent, wallet, request } => {
-                let of = WalletOf { agent: agent.clone(), request: *request };
-                match self.roll.wallet(wallet) {
-                    Some(known) if *known == of => Ok(false),
-                    Some(known) => {
-                        let (wallet, agent) = (*wallet, known.agent.clone());
-                        Err(JournalError::WalletOfAnother { wallet, agent })
-                    }
-                    None => {
-                        self.roll_mut().wallets.insert(*wallet, of);
-                        Ok(true)
-                    }
-                }
+                self.apply_wallet(*wallet, WalletOf { agent: agent.clone(), request: *request })
             }
             Event::Spend(row) => self.apply_spend(row).map(|()| true),
-            Event::Outcome(row) => {
-                let before = self.book.state(&row.intent());
-                self.book.apply(row)?;
-                if !matches!(row.outcome(), Outcome::Released) {
-                    self.unsettled.remove(&row.intent());
-                }
-                Ok(before != self.book.state(&row.intent()))
-            }
+            Event::Outcome(row) => self.apply_outcome(row),
             Event::Stopped { wallet, reason } => {
                 let is_news = self.roll.stopped(wallet).is_none();
                 if is_news {
@@ -223,6 +219,28 @@ impl State {
                 Ok(is_news)
             }
         }
+    }
+
+    fn apply_wallet(&mut self, wallet: Address, of: WalletOf) -> Result<bool, JournalError> {
+        match self.roll.wallet(&wallet) {
+            Some(known) if *known == of => Ok(false),
+            Some(known) => {
+                Err(JournalError::WalletOfAnother { wallet, agent: known.agent.clone() })
+            }
+            None => {
+                self.roll_mut().wallets.insert(wallet, of);
+                Ok(true)
+            }
+        }
+    }
+
+    fn apply_outcome(&mut self, row: &OutcomeRow) -> Result<bool, JournalError> {
+        let before = self.book.state(&row.intent());
+        self.book.apply(row)?;
+        if !matches!(row.outcome(), Outcome::Released) {
+            self.unsettled.remove(&row.intent());
+        }
+        Ok(before != self.book.state(&row.intent()))
     }
 
     fn apply_spend(&mut self, row: &SpendRow) -> Result<(), JournalError> {
@@ -276,7 +294,7 @@ fn put<T>(
 fn reopen(event: &Event, authority: &Authority) -> Opened {
     match event {
         Event::Enrolment { pin, signed } => Opened::Enrolment(
-            roll::open_enrolment(signed.clone(), authority)
+            roll::open_enrolment((**signed).clone(), authority)
                 .unwrap_or(Pinned { pin: *pin, in_force: None }),
         ),
         Event::Freeze { pin, signed } => {

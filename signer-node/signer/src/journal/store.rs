@@ -15,9 +15,9 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tercet_policy::document::ContentHash;
 use tercet_policy::party::NodeId;
 
-use super::Head;
 use super::error::{JournalError, StoreFault};
 use super::event::Event;
+use super::head::{Head, Tip};
 
 const FORMAT: i64 = 1;
 
@@ -34,7 +34,8 @@ CREATE TABLE executions (id BLOB PRIMARY KEY CHECK (length(id) = 32)) STRICT, WI
 CREATE TABLE peer_heads (
     node TEXT PRIMARY KEY,
     rows INTEGER NOT NULL CHECK (rows >= 0),
-    hash BLOB NOT NULL CHECK (length(hash) = 32)
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    tag  BLOB NOT NULL CHECK (length(tag) = 32)
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER rows_stay BEFORE UPDATE ON rows
     BEGIN SELECT RAISE(ABORT, 'rows are only added'); END;
@@ -71,8 +72,8 @@ impl Batch {
 pub(super) struct NewRow {
     pub(super) claim: Option<String>,
     pub(super) body: String,
-    pub(super) before: Head,
-    pub(super) after: Head,
+    pub(super) before: Tip,
+    pub(super) after: Tip,
 }
 
 /// An open file.
@@ -119,30 +120,30 @@ impl Store {
     /// Reads every row in order, checks the chain, and gives each event to `take`.
     pub(super) async fn replay(
         &mut self,
-        mut take: impl FnMut(Event, Head) -> Result<(), JournalError>,
-    ) -> Result<Head, JournalError> {
+        mut take: impl FnMut(Event, Tip) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
         let query = "SELECT seq, claim, body, prev_hash, row_hash FROM rows ORDER BY seq";
         let mut rows = sqlx::query(query).fetch(&mut self.connection);
-        let mut head = Head::EMPTY;
+        let mut tip = Tip::EMPTY;
         while let Some(row) = rows.try_next().await? {
-            let (event, next) = checked(&row, head)?;
+            let (event, next) = checked(&row, tip)?;
             take(event, next)?;
-            head = next;
+            tip = next;
         }
-        Ok(head)
+        Ok(())
     }
 
     /// The latest head of every peer.
     pub(super) async fn peer_heads(&mut self) -> Result<Vec<(NodeId, Head)>, JournalError> {
-        let rows = sqlx::query("SELECT node, rows, hash FROM peer_heads")
+        let rows = sqlx::query("SELECT node, rows, hash, tag FROM peer_heads")
             .fetch_all(&mut self.connection)
             .await?;
         let damaged = JournalError::Tampered { row: 0, what: "a peer's head cannot be read" };
         let heads = rows.iter().map(|row| {
             let node = NodeId::new(row.try_get("node").ok()?).ok()?;
             let rows = u64::try_from(row.try_get::<i64, _>("rows").ok()?).ok()?;
-            let hash = hash_of(row, "hash")?;
-            Some((node, Head { rows, hash }))
+            let (hash, tag) = (hash_of(row, "hash")?, hash_of(row, "tag")?);
+            Some((node, Head { rows, hash, tag }))
         });
         heads.collect::<Option<_>>().ok_or(damaged)
     }
@@ -171,12 +172,13 @@ impl Store {
                 .await?;
         }
         for (node, head) in &batch.peer_heads {
-            let upsert = "INSERT INTO peer_heads VALUES (?, ?, ?) \
-                 ON CONFLICT (node) DO UPDATE SET rows = excluded.rows, hash = excluded.hash";
+            let upsert = "INSERT INTO peer_heads VALUES (?, ?, ?, ?) ON CONFLICT (node) \
+                 DO UPDATE SET rows = excluded.rows, hash = excluded.hash, tag = excluded.tag";
             sqlx::query(upsert)
                 .bind(node.as_str())
                 .bind(i64::try_from(head.rows).unwrap_or(i64::MAX))
                 .bind(head.hash.0.as_slice())
+                .bind(head.tag.0.as_slice())
                 .execute(&mut *transaction)
                 .await?;
         }
@@ -216,19 +218,19 @@ impl Store {
     }
 }
 
-/// A row that follows `head`, and the head it makes.
-fn checked(row: &SqliteRow, head: Head) -> Result<(Event, Head), JournalError> {
-    let number = head.rows.saturating_add(1);
+/// A row that follows `tip`, and the tip it makes.
+fn checked(row: &SqliteRow, tip: Tip) -> Result<(Event, Tip), JournalError> {
+    let number = tip.rows.saturating_add(1);
     let tampered = |what| JournalError::Tampered { row: number, what };
     let seq: i64 = row.try_get("seq")?;
     if u64::try_from(seq) != Ok(number) {
         return Err(tampered("it is missing"));
     }
-    if hash_of(row, "prev_hash") != Some(head.hash) {
+    if hash_of(row, "prev_hash") != Some(tip.hash) {
         return Err(tampered("it does not follow the row before"));
     }
     let body: &str = row.try_get("body")?;
-    let next = head.follow(body);
+    let next = tip.follow(body);
     if hash_of(row, "row_hash") != Some(next.hash) {
         return Err(tampered("its hash differs"));
     }

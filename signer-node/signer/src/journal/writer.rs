@@ -30,9 +30,12 @@ pub(super) enum Command {
     NotePeerHead { node: NodeId, head: Head, reply: Reply<Result<(), JournalError>> },
     NoteExecution { id: [u8; 32], reply: Reply<Result<(), JournalError>> },
     CompareOwnHead { seen: Head, reply: Reply<Result<(), JournalError>> },
-    Look(Box<dyn FnOnce(Result<&State, JournalError>) + Send>),
+    Look(Look),
     Close { reply: Reply<Result<(), JournalError>> },
 }
+
+/// A question to the state, asked between two batches.
+pub(super) type Look = Box<dyn FnOnce(Result<&State, JournalError>) + Send>;
 
 /// What is told to a caller once it is known whether its batch is durable.
 type Answer = Box<dyn FnOnce(Result<&[bool], &JournalError>) + Send>;
@@ -140,7 +143,7 @@ impl Writer {
         match live.store.commit(&batch).await {
             Ok(new_executions) => {
                 let roll = Arc::clone(&live.state.roll);
-                self.published.send_replace(Published { head: live.state.head, roll });
+                self.published.send_replace(Published { head: live.state.head(), roll });
                 Ok(new_executions)
             }
             Err(fault) => {
@@ -168,9 +171,12 @@ impl Writer {
 
     async fn compare_own_head(&mut self, seen: Head) -> Result<(), JournalError> {
         let live = self.live.as_mut().map_err(|sealed| sealed.clone())?;
-        let ours = live.state.head;
-        let same = seen == Head::EMPTY || live.store.hash_at(seen.rows).await? == Some(seen.hash);
-        if same {
+        let ours = Box::new(live.state.head());
+        let seen = Box::new(seen);
+        let Some(tip) = live.state.own_tip(&seen) else {
+            return Err(JournalError::NotOurHead { seen });
+        };
+        if live.store.hash_at(tip.rows).await? == Some(tip.hash) {
             return Ok(());
         }
         let went_back = JournalError::WentBack { seen, ours };
