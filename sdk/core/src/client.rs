@@ -40,15 +40,17 @@ pub const PAYMENT_TRIES_MAX: u32 = 3;
 /// Time before the line is tried again, in milliseconds; doubled each time.
 pub const RETRY_PAUSE_MS: u64 = 200;
 
-/// Signs requests under a node's name.
+/// Signs requests under a node's name, each with a fresh nonce.
 pub trait SignRequests: Send + Sync {
     /// Signs one request.
+    ///
+    /// # Errors
+    /// [`ClientError::NoRandomness`], [`ClientError::Closed`].
     fn sign_request(
         &self,
         parts: &RequestParts<'_>,
         now: UnixSeconds,
-        nonce: [u8; 16],
-    ) -> SignatureHeaders;
+    ) -> Result<SignatureHeaders, ClientError>;
 }
 
 impl SignRequests for NodeIdentity {
@@ -56,9 +58,8 @@ impl SignRequests for NodeIdentity {
         &self,
         parts: &RequestParts<'_>,
         now: UnixSeconds,
-        nonce: [u8; 16],
-    ) -> SignatureHeaders {
-        auth::sign(parts, &self.public().id, self.expose_signing(), now, nonce)
+    ) -> Result<SignatureHeaders, ClientError> {
+        Ok(auth::sign(parts, &self.public().id, self.expose_signing(), now, fresh_nonce()?))
     }
 }
 
@@ -87,10 +88,15 @@ impl SignRequests for NamedKey {
         &self,
         parts: &RequestParts<'_>,
         now: UnixSeconds,
-        nonce: [u8; 16],
-    ) -> SignatureHeaders {
-        auth::sign(parts, &self.name, &self.key, now, nonce)
+    ) -> Result<SignatureHeaders, ClientError> {
+        Ok(auth::sign(parts, &self.name, &self.key, now, fresh_nonce()?))
     }
+}
+
+fn fresh_nonce() -> Result<[u8; 16], ClientError> {
+    let mut nonce = [0u8; 16];
+    getrandom::fill(&mut nonce).map_err(|_| ClientError::NoRandomness)?;
+    Ok(nonce)
 }
 
 /// As whom the coordinator is called.

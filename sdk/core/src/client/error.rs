@@ -34,6 +34,9 @@ pub enum ClientError {
         /// Why.
         detail: String,
     },
+    /// The wallet whose key signed requests is closed.
+    #[error("the wallet is closed")]
+    Closed,
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     NoRandomness,

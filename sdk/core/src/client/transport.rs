@@ -81,15 +81,13 @@ impl Client {
                 headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", token.as_str()))?);
             }
             Credentials::Node(key) => {
-                let mut nonce = [0u8; 16];
-                getrandom::fill(&mut nonce).map_err(|_| ClientError::NoRandomness)?;
                 let parts = RequestParts {
                     method: request.method().as_str(),
                     path: request.url().path(),
                     query: request.url().query().unwrap_or_default(),
                     body,
                 };
-                let signed = key.sign_request(&parts, self.clock.now(), nonce);
+                let signed = key.sign_request(&parts, self.clock.now())?;
                 headers.insert(SIGNATURE_INPUT, secret(&signed.signature_input)?);
                 headers.insert(SIGNATURE, secret(&signed.signature)?);
                 headers.insert(CONTENT_DIGEST, secret(&signed.content_digest)?);

@@ -1,0 +1,229 @@
+//! An agent's wallet: one share of its key in this process, the other at the operator.
+//!
+//! Promises: opening it starts the agent's signer node in process, finds the wallet whose share is
+//! in the home, and looks at the chain for whatever an earlier process left open. Every payment is
+//! asked of the coordinator, judged by both nodes, and believed settled only when this process's own
+//! endpoints show it.
+//!
+//! Refuses: a home without a wallet, rules that name a chain without endpoints, two processes in one
+//! home.
+//!
+//! Does not protect against: whoever controls this process. It can spend what the policy allows, and
+//! no more.
+
+mod config;
+mod evidence;
+mod house;
+mod pay;
+mod payer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy_primitives::Address;
+use reqwest::{IntoUrl, Method, Request};
+use tercet_api::payment::PaymentPage;
+use tercet_api::resource::ChainBalance;
+use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::intent::{IntentId, Service};
+use tercet_policy::party::AgentId;
+use tercet_signer_node::{NodeHandle, Readiness};
+
+pub use self::config::{RULES_FILE, WalletConfig};
+pub use self::evidence::ChainEvidence;
+pub use self::pay::{PAYMENT_SECONDS_MAX, Paid};
+
+use self::house::House;
+use self::payer::HousedPayer;
+use crate::buyer::{Buyer, BuyerParts, Fetched, Standing};
+use crate::client::{Client, Credentials, PaymentsAsked};
+use crate::error::{BadRequest, Error};
+use crate::journal::{Journal, Purchase};
+use crate::seam::SystemClock;
+
+/// A wallet, open.
+pub struct Wallet {
+    buyer: Buyer,
+    payer: Arc<HousedPayer>,
+    evidence: Arc<ChainEvidence>,
+    client: Client,
+    journal: Journal,
+    node: Arc<NodeHandle>,
+    agent: AgentId,
+    address: Address,
+}
+
+impl Wallet {
+    /// Opens the wallet of a home folder or of an agent node's configuration file (`agent.toml`),
+    /// with the rules of [`RULES_FILE`] beside it, if that is there.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] for a configuration or home that is not one to start with.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(WalletConfig::read(path.as_ref())?).await
+    }
+
+    /// Opens a wallet with a configuration in hand.
+    ///
+    /// # Errors
+    /// As for [`Wallet::open`].
+    pub async fn open_with(config: WalletConfig) -> Result<Self, Error> {
+        let evidence = Arc::new(ChainEvidence::new(&config)?);
+        let home = config.node.home.clone();
+        let base = config.node.coordinator.origin().clone();
+        let starting = NodeHandle::start_with(config.node.clone(), config.start);
+        let node = Arc::new(Box::pin(starting).await.map_err(not_ready)?);
+        let house = House::new(&node);
+        let agent = AgentId::new(node.identity().keys().id.as_str()).map_err(not_ready)?;
+        let address = config::pick_wallet(&node, &agent, config.wallet)?;
+        let client = Client::new(base, Credentials::Node(Arc::new(house.clone())))?;
+        let payer = Arc::new(HousedPayer::new(house, client.clone()));
+        let journal = Journal::open(&home).await?;
+        let buyer = Buyer::new(BuyerParts {
+            wallet: address,
+            agent: agent.clone(),
+            rules: config.rules,
+            journal: journal.clone(),
+            payer: Arc::clone(&payer) as _,
+            evidence: Arc::clone(&evidence) as _,
+            clock: Arc::new(SystemClock),
+        })?;
+        let wallet = Self { buyer, payer, evidence, client, journal, node, agent, address };
+        for standing in wallet.resume().await? {
+            tracing::info!(intent = %standing.intent, state = %standing.state, "left open earlier");
+        }
+        Ok(wallet)
+    }
+
+    /// The wallet's address.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The agent that owns it.
+    #[must_use]
+    pub const fn agent(&self) -> &AgentId {
+        &self.agent
+    }
+
+    /// The line to the coordinator, as this agent.
+    #[must_use]
+    pub const fn coordinator(&self) -> &Client {
+        &self.client
+    }
+
+    /// Whether the agent's node could sign now.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.node.readiness()
+    }
+
+    /// Waits until the coordinator is reached.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] after `patience`.
+    pub async fn wait_connected(&self, patience: Duration) -> Result<(), Error> {
+        self.node.wait_connected(patience).await.map_err(not_ready)
+    }
+
+    /// Fetches a resource, and pays for it once if the service asks and the rules agree.
+    ///
+    /// # Errors
+    /// [`Error`], which says what to do next.
+    pub async fn fetch(&self, request: Request) -> Result<Fetched, Error> {
+        self.buyer.fetch(request).await
+    }
+
+    /// [`Wallet::fetch`] of a URL.
+    ///
+    /// # Errors
+    /// As for [`Wallet::fetch`]; [`BadRequest::Build`] for what is no URL.
+    pub async fn get(&self, url: impl IntoUrl) -> Result<Fetched, Error> {
+        let url = url.into_url().map_err(|e| BadRequest::Build(crate::net::text_of(e)))?;
+        self.fetch(Request::new(Method::GET, url)).await
+    }
+
+    /// What the wallet has on every chain with endpoints, by this process's own endpoints.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if a chain does not tell.
+    pub async fn balance(&self) -> Result<Vec<ChainBalance>, Error> {
+        self.evidence.balances(self.address).await
+    }
+
+    /// The coordinator's list of this wallet's payments, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Coordinator`].
+    pub async fn payments(&self, cursor: Option<String>) -> Result<PaymentPage, Error> {
+        let wallet = Some(self.address);
+        let asked = PaymentsAsked { cursor, wallet, ..PaymentsAsked::default() };
+        Ok(self.client.payments(&asked).await?)
+    }
+
+    /// What this wallet bought over HTTP, by its own journal, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn purchases(&self, limit: u32) -> Result<Vec<Purchase>, Error> {
+        Ok(self.journal.recent(limit).await?)
+    }
+
+    /// Looks at the chain for every purchase whose outcome is open. Signs and sends nothing; an open
+    /// purchase goes on when its request is fetched again.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn resume(&self) -> Result<Vec<Standing>, Error> {
+        self.buyer.resume().await
+    }
+
+    /// Lets a payment be that was made and brought nothing; its request may be paid for again.
+    ///
+    /// # Errors
+    /// As for [`Buyer::write_off`].
+    pub async fn write_off(&self, intent: &IntentId) -> Result<(), Error> {
+        self.buyer.write_off(intent).await
+    }
+
+    /// From now on this is the payee of that service, whoever it was before.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn trust_payee(
+        &self,
+        service: &Service,
+        chain: Chain,
+        payee: Address,
+    ) -> Result<(), Error> {
+        self.buyer.trust_payee(service, chain, payee).await
+    }
+
+    /// Stops the node in order and frees the home.
+    pub async fn close(self) {
+        let Self { buyer, payer, client, journal, node, .. } = self;
+        drop((buyer, payer, client));
+        journal.close().await;
+        // What is left of it elsewhere holds it only weakly, but for calls that are running.
+        if let Some(node) = Arc::into_inner(node) {
+            node.stop().await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Wallet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Wallet({} of {})", self.address, self.agent)
+    }
+}
+
+pub(crate) fn not_ready(error: impl std::fmt::Display) -> Error {
+    Error::NotReady(error.to_string())
+}
+
+/// USDC of a chain.
+fn usdc(chain: Chain) -> Result<&'static Asset, Error> {
+    Asset::by_symbol(chain, "USDC").ok_or_else(|| Error::NotReady(format!("no USDC on {chain}")))
+}

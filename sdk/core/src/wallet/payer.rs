@@ -1,0 +1,132 @@
+//! From an intent to a finished payment, through the coordinator and the node in this process.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy};
+use tercet_api::relay::FailureKind;
+use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
+use tercet_policy::payload::{Eip3009Payment, FinishedPayment};
+use tercet_signer_node::{NotPaid, Ticket};
+
+use super::house::House;
+use crate::client::{Client, ClientError};
+use crate::seam::{PayError, Payer};
+
+/// Longest wait for the line to the coordinator, in seconds.
+const CONNECT_SECONDS_MAX: u64 = 10;
+/// Longest wait for a signature that is being made, in seconds.
+const SIGN_SECONDS_MAX: u64 = 60;
+/// How long a signature that the coordinator knows of may take to come from our own node, in
+/// milliseconds. If it does not come, it was lost in an earlier process and is made again.
+const LOST_AFTER_MS: u64 = 1_000;
+
+/// Gets intents signed by the node in this process and its peer at the operator.
+#[derive(Debug)]
+pub(super) struct HousedPayer {
+    house: House,
+    client: Client,
+}
+
+#[async_trait]
+impl Payer for HousedPayer {
+    fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError> {
+        let node = self.house.node().ok_or_else(closed)?;
+        node.identity().sign_intent(intent).map_err(|e| failed(false, e))
+    }
+
+    async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError> {
+        match self.finish(intent).await? {
+            FinishedPayment::X402(payment) => Ok(payment),
+            _ => Err(failed(false, "the node finished a payment of another kind")),
+        }
+    }
+}
+
+impl HousedPayer {
+    pub(super) const fn new(house: House, client: Client) -> Self {
+        Self { house, client }
+    }
+
+    /// The finished payment of an intent: an authorization, or a cancellation.
+    pub(super) async fn finish(&self, intent: SignedIntent) -> Result<FinishedPayment, PayError> {
+        let id = intent.document.id;
+        // Before the intent is posted: its end may come before the answer to the post.
+        let ticket = self.ticket(id).await?;
+        match self.client.create_payment(intent).await {
+            Ok(view) => self.after(ticket, &view).await,
+            Err(ClientError::Unreachable { detail }) => {
+                // The line broke, and both nodes may have signed all the same.
+                let patience = Duration::from_millis(LOST_AFTER_MS);
+                ticket.finished(patience).await.map_err(|_| failed(true, detail))
+            }
+            Err(error) => Err(of_client(&error)),
+        }
+    }
+
+    async fn after(
+        &self,
+        ticket: Ticket,
+        view: &PaymentView,
+    ) -> Result<FinishedPayment, PayError> {
+        match view.status {
+            PaymentStatus::Received | PaymentStatus::Signing => {
+                let patience = Duration::from_secs(SIGN_SECONDS_MAX);
+                ticket.finished(patience).await.map_err(of_node)
+            }
+            PaymentStatus::Signed | PaymentStatus::Submitted | PaymentStatus::Unknown => {
+                match ticket.finished(Duration::from_millis(LOST_AFTER_MS)).await {
+                    Err(NotPaid::TimedOut) => self.again(view.id).await,
+                    ended => ended.map_err(of_node),
+                }
+            }
+            PaymentStatus::Refused => {
+                Err(PayError::Refused { refusals: view.refusals.clone() })
+            }
+            PaymentStatus::Failed | PaymentStatus::Settled | PaymentStatus::Void => {
+                let detail = view.detail.clone().unwrap_or_default();
+                Err(failed(false, format!("the payment is over ({:?}) {detail}", view.status)))
+            }
+        }
+    }
+
+    /// The same bytes once more, for a signature that an earlier process took with it.
+    async fn again(&self, id: IntentId) -> Result<FinishedPayment, PayError> {
+        let ticket = self.ticket(id).await?;
+        self.client.sign_again(&id).await.map_err(|e| of_client(&e))?;
+        ticket.finished(Duration::from_secs(SIGN_SECONDS_MAX)).await.map_err(of_node)
+    }
+
+    async fn ticket(&self, id: IntentId) -> Result<Ticket, PayError> {
+        let node = self.house.node().ok_or_else(closed)?;
+        let patience = Duration::from_secs(CONNECT_SECONDS_MAX);
+        node.wait_connected(patience).await.map_err(|e| failed(true, e))?;
+        Ok(node.expect(id))
+    }
+}
+
+fn closed() -> PayError {
+    failed(false, "the wallet is closed")
+}
+
+fn failed(retryable: bool, detail: impl ToString) -> PayError {
+    PayError::Failed { retryable, detail: detail.to_string() }
+}
+
+fn of_client(error: &ClientError) -> PayError {
+    match error.refusals() {
+        [] => failed(error.is_retryable(), error),
+        refusals => PayError::Refused { refusals: refusals.to_vec() },
+    }
+}
+
+fn of_node(why: NotPaid) -> PayError {
+    match why {
+        NotPaid::Refused(refusal) => {
+            PayError::Refused { refusals: vec![RefusalBy { by: "agent".to_owned(), refusal }] }
+        }
+        NotPaid::Failed { kind: FailureKind::Bug, detail } => failed(false, detail),
+        NotPaid::Stopped => closed(),
+        other => failed(true, other),
+    }
+}
