@@ -3,4 +3,5 @@
 mod system {
     mod liar;
     mod links;
+    mod peers;
 }
