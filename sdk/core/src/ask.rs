@@ -143,13 +143,28 @@ mod tests {
 
     #[test]
     fn only_https_or_loopback_without_credentials_is_asked() {
-        for good in ["https://a.example/x?y=1", "http://127.0.0.1:8080/", "http://localhost/", "http://[::1]/"] {
+        for good in [
+            "https://a.example/x?y=1",
+            "http://127.0.0.1:8080/",
+            "http://localhost/",
+            "http://[::1]/",
+        ] {
             assert!(ask(good).is_ok(), "{good}");
         }
-        for bad in ["http://a.example/", "ftp://a.example/", "https://u:p@a.example/", "http://localhost.a.example/"] {
+        for bad in [
+            "http://a.example/",
+            "ftp://a.example/",
+            "https://u:p@a.example/",
+            "http://localhost.a.example/",
+        ] {
             assert_eq!(ask(bad).unwrap_err(), BadRequest::Url, "{bad}");
         }
-        for private in ["https://10.0.0.1/", "https://169.254.169.254/", "https://[fe80::1]/", "https://[::ffff:10.0.0.1]/"] {
+        for private in [
+            "https://10.0.0.1/",
+            "https://169.254.169.254/",
+            "https://[fe80::1]/",
+            "https://[::ffff:10.0.0.1]/",
+        ] {
             assert!(matches!(ask(private), Err(BadRequest::PrivateHost { .. })), "{private}");
         }
     }
@@ -170,6 +185,9 @@ mod tests {
         };
         assert_eq!(with_body("a"), with_body("a"));
         assert_ne!(with_body("a"), with_body("b"));
-        assert_ne!(ask("https://a.example/a").unwrap().key(), ask("https://a.example/b").unwrap().key());
+        assert_ne!(
+            ask("https://a.example/a").unwrap().key(),
+            ask("https://a.example/b").unwrap().key()
+        );
     }
 }

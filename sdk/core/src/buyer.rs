@@ -212,11 +212,8 @@ impl Buyer {
             Ok(signed) => payer.authorize(signed).await,
             Err(error) => Err(error),
         };
-        let failed = |detail: &str| Error::NotSigned {
-            intent,
-            retryable: false,
-            detail: detail.to_owned(),
-        };
+        let failed =
+            |detail: &str| Error::NotSigned { intent, retryable: false, detail: detail.to_owned() };
         match made {
             Ok(payment) if is_of(&payment, purchase) => {
                 PaymentHeader::new(&purchase.requirement, purchase.resource.as_deref(), &payment)
@@ -243,9 +240,10 @@ impl Buyer {
             return Ok(Fetched { response, receipt: purchase.receipt.clone() });
         }
         let why = "paid, and not delivered";
-        let receipt = purchase.receipt.clone().unwrap_or_else(|| {
-            Receipt::unproven(&purchase.intent, why, self.parts.clock.now())
-        });
+        let receipt = purchase
+            .receipt
+            .clone()
+            .unwrap_or_else(|| Receipt::unproven(&purchase.intent, why, self.parts.clock.now()));
         Err(Error::PaidNotDelivered { receipt: Box::new(receipt) })
     }
 }

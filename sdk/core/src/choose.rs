@@ -207,10 +207,7 @@ fn check_extra(extra: &Map<String, Value>, rules: &FetchRules) -> Result<bool, U
     }
 }
 
-fn asset(
-    fields: &Map<String, Value>,
-    rules: &FetchRules,
-) -> Result<&'static Asset, Unacceptable> {
+fn asset(fields: &Map<String, Value>, rules: &FetchRules) -> Result<&'static Asset, Unacceptable> {
     let network = text(fields, "network")?;
     let chain = Chain::from_caip2(network)
         .ok()
@@ -291,8 +288,7 @@ fn address(text: &str) -> Option<Address> {
 }
 
 fn text<'a>(fields: &'a Map<String, Value>, field: &str) -> Result<&'a str, Unacceptable> {
-    optional_text(fields, field)?
-        .ok_or_else(|| Unacceptable::Field { field: field.to_owned() })
+    optional_text(fields, field)?.ok_or_else(|| Unacceptable::Field { field: field.to_owned() })
 }
 
 fn optional_text<'a>(

@@ -109,7 +109,9 @@ pub enum BadRequest {
         host: String,
     },
     /// A body that can be sent only once.
-    #[error("the body is a stream: a paid request is sent more than once, so its body must be held")]
+    #[error(
+        "the body is a stream: a paid request is sent more than once, so its body must be held"
+    )]
     Body,
     /// The caller put a payment into the request.
     #[error("the {header} header is not the caller's to set")]

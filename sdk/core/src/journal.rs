@@ -113,8 +113,7 @@ impl Journal {
     /// [`JournalError`].
     pub async fn open(home: &Path) -> Result<Self, JournalError> {
         let path = home.join(JOURNAL_FILE);
-        private_file(&path)
-            .map_err(|source| JournalError::File { path: path.clone(), source })?;
+        private_file(&path).map_err(|source| JournalError::File { path: path.clone(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -228,8 +227,10 @@ impl Journal {
         now: UnixSeconds,
     ) -> Result<(), JournalError> {
         let status = receipt.and_then(|r| r.resource.as_ref()).and_then(|r| r.status);
-        let receipt_json =
-            receipt.map(serde_json::to_string).transpose().map_err(|_| BadRow { column: "receipt" })?;
+        let receipt_json = receipt
+            .map(serde_json::to_string)
+            .transpose()
+            .map_err(|_| BadRow { column: "receipt" })?;
         let changed = sqlx::query(
             "UPDATE purchase SET state = ?, receipt = coalesce(?, receipt), \
              status = coalesce(?, status), updated_at = ? WHERE intent = ? AND state = ?",

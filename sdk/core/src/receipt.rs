@@ -86,7 +86,11 @@ pub struct ResourceReceipt {
 
 impl Receipt {
     /// A receipt without evidence yet.
-    pub(crate) fn unproven(intent: &PaymentIntent, why: impl Into<String>, at: UnixSeconds) -> Self {
+    pub(crate) fn unproven(
+        intent: &PaymentIntent,
+        why: impl Into<String>,
+        at: UnixSeconds,
+    ) -> Self {
         let payment = &intent.payment;
         let (chain, token, amount) = (payment.chain(), payment.token(), payment.amount());
         let asset = Asset::find(chain, token).ok();

@@ -219,7 +219,8 @@ mod tests {
     fn a_price_is_exact_and_of_a_known_asset() {
         let price: Price = "0.50 USDC".parse().unwrap();
         assert_eq!(price.in_units_of(&ASSETS[0]), Some(Amount::from_base_units(500_000)));
-        for bad in ["0.5", "0.5USDC", "1e3 USDC", "-1 USDC", "0.5 EURC", " USDC", "0.0000001 USDC"] {
+        for bad in ["0.5", "0.5USDC", "1e3 USDC", "-1 USDC", "0.5 EURC", " USDC", "0.0000001 USDC"]
+        {
             assert!(bad.parse::<Price>().is_err(), "{bad}");
         }
     }
@@ -227,7 +228,9 @@ mod tests {
     #[test]
     fn validity_is_clamped_and_never_uselessly_short() {
         let rules = FetchRules { max_validity_seconds: 120, ..FetchRules::default() };
-        for (asked, given) in [(0, None), (9, None), (10, Some(10)), (60, Some(60)), (315_360_000, Some(120))] {
+        for (asked, given) in
+            [(0, None), (9, None), (10, Some(10)), (60, Some(60)), (315_360_000, Some(120))]
+        {
             assert_eq!(rules.validity(asked), given, "{asked}");
         }
         let lax = FetchRules { max_validity_seconds: 86_400, ..FetchRules::default() };

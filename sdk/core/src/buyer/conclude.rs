@@ -38,8 +38,7 @@ impl Buyer {
         let claim = MerchantClaim::read(response.headers()).ok();
         let pending = claim.as_ref().is_some_and(MerchantClaim::is_pending);
         let settling = pending || status != StatusCode::PAYMENT_REQUIRED;
-        let undelivered =
-            |claim| Undelivered { status: Some(status.as_u16()), claim, settling };
+        let undelivered = |claim| Undelivered { status: Some(status.as_u16()), claim, settling };
         if !status.is_success() {
             return Err(self.undelivered(ask, purchase, undelivered(claim)).await?);
         }
@@ -72,8 +71,7 @@ impl Buyer {
             state = State::Delivered;
         }
         let now = self.parts.clock.now();
-        if let Err(error) =
-            self.parts.journal.mark(&mut purchase, state, Some(&receipt), now).await
+        if let Err(error) = self.parts.journal.mark(&mut purchase, state, Some(&receipt), now).await
         {
             tracing::error!(intent = %purchase.intent.id, %error, "a delivery was not written down");
         }
@@ -112,11 +110,8 @@ impl Buyer {
         mut purchase: Purchase,
         answer: Undelivered,
     ) -> Result<Error, Error> {
-        let patience = if answer.settling {
-            self.parts.rules.patience.chain()
-        } else {
-            Duration::ZERO
-        };
+        let patience =
+            if answer.settling { self.parts.rules.patience.chain() } else { Duration::ZERO };
         let fate = self.fate_within(&purchase, patience).await;
         let now = self.parts.clock.now();
         let mut receipt = Receipt::unproven(&purchase.intent, "not shown by the chain", now);

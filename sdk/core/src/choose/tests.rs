@@ -59,7 +59,10 @@ fn amounts_are_plain_digits_in_a_string() {
     let two_to_256 =
         "115792089237316195423570985008687907853269984665640564039457584007913129639936";
     for given in ["0.01", "1e6", "0x10", "007", "+1", "-1", " 1", "１", "", "0", two_to_256] {
-        assert!(matches!(refused(with("/amount", json!(given))), Unacceptable::Amount { .. }), "{given}");
+        assert!(
+            matches!(refused(with("/amount", json!(given))), Unacceptable::Amount { .. }),
+            "{given}"
+        );
     }
     assert!(matches!(refused(with("/amount", json!(10_000))), Unacceptable::Field { .. }));
 }

@@ -69,8 +69,8 @@ async fn check_day(
     let mut spent = Amount::ZERO;
     for row in rows {
         let document: String = row.try_get(0)?;
-        let intent: PaymentIntent = serde_json::from_str(&document)
-            .map_err(|_| super::BadRow { column: "document" })?;
+        let intent: PaymentIntent =
+            serde_json::from_str(&document).map_err(|_| super::BadRow { column: "document" })?;
         spent = spent
             .checked_add(intent.payment.amount())
             .unwrap_or(Amount::from_base_units(u128::MAX));
@@ -120,19 +120,17 @@ async fn pinned(
     .bind(seconds(now))
     .execute(&mut **tx)
     .await?;
-    let payee: String =
-        sqlx::query("SELECT payee FROM payee_pin WHERE service = ? AND chain = ?")
-            .bind(service.as_str())
-            .bind(chain.caip2())
-            .fetch_one(&mut **tx)
-            .await?
-            .try_get(0)?;
+    let payee: String = sqlx::query("SELECT payee FROM payee_pin WHERE service = ? AND chain = ?")
+        .bind(service.as_str())
+        .bind(chain.caip2())
+        .fetch_one(&mut **tx)
+        .await?
+        .try_get(0)?;
     Ok(payee.parse().map_err(|_| BadRow { column: "payee" })?)
 }
 
 async fn insert(tx: &mut Transaction<'_, Sqlite>, p: &Purchase) -> Result<(), NotBegun> {
-    let document =
-        serde_json::to_string(&p.intent).map_err(|_| BadRow { column: "document" })?;
+    let document = serde_json::to_string(&p.intent).map_err(|_| BadRow { column: "document" })?;
     sqlx::query(
         "INSERT INTO purchase (intent, request_key, method, url, body_sha256, service, document, \
          requirement, resource, nonce, state, created_at, updated_at) \

@@ -235,10 +235,7 @@ fn whole(row: &SqliteRow, column: &'static str) -> Result<u64, BadRow> {
     u64::try_from(value).map_err(|_| bad(column))
 }
 
-fn json<T: serde::de::DeserializeOwned>(
-    text: &str,
-    column: &'static str,
-) -> Result<T, BadRow> {
+fn json<T: serde::de::DeserializeOwned>(text: &str, column: &'static str) -> Result<T, BadRow> {
     serde_json::from_str(text).map_err(|_| bad(column))
 }
 

@@ -131,6 +131,7 @@ async fn the_file_is_ours_alone() {
 #[tokio::test]
 async fn a_corrupt_file_is_refused() {
     let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join(JOURNAL_FILE), b"not a database, and long enough to tell").unwrap();
+    std::fs::write(home.path().join(JOURNAL_FILE), b"not a database, and long enough to tell")
+        .unwrap();
     assert!(Journal::open(home.path()).await.is_err());
 }

@@ -116,7 +116,6 @@ impl From<NodeConfig> for WalletConfig {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,11 +64,7 @@ impl HousedPayer {
         }
     }
 
-    async fn after(
-        &self,
-        ticket: Ticket,
-        view: &PaymentView,
-    ) -> Result<FinishedPayment, PayError> {
+    async fn after(&self, ticket: Ticket, view: &PaymentView) -> Result<FinishedPayment, PayError> {
         match view.status {
             PaymentStatus::Received | PaymentStatus::Signing => {
                 let patience = Duration::from_secs(SIGN_SECONDS_MAX);
@@ -80,9 +76,7 @@ impl HousedPayer {
                     ended => ended.map_err(of_node),
                 }
             }
-            PaymentStatus::Refused => {
-                Err(PayError::Refused { refusals: view.refusals.clone() })
-            }
+            PaymentStatus::Refused => Err(PayError::Refused { refusals: view.refusals.clone() }),
             PaymentStatus::Failed | PaymentStatus::Settled | PaymentStatus::Void => {
                 let detail = view.detail.clone().unwrap_or_default();
                 Err(failed(false, format!("the payment is over ({:?}) {detail}", view.status)))

@@ -46,7 +46,8 @@ impl PaymentHeader {
     ) -> Result<Self, serde_json::Error> {
         let told = accepted.get().len().saturating_add(resource.map_or(0, |r| r.get().len()));
         let mut json = Zeroizing::new(Vec::with_capacity(told.saturating_add(PAYLOAD_BYTES)));
-        let payload = PaymentPayload { version: X402_VERSION, resource, accepted, payload: payment };
+        let payload =
+            PaymentPayload { version: X402_VERSION, resource, accepted, payload: payment };
         serde_json::to_writer(&mut *json, &payload)?;
         Ok(Self(Zeroizing::new(BASE64.encode(json.as_slice()))))
     }

@@ -1,4 +1,4 @@
-//! 9. A look-alike token, a foreign domain, another chain than the rules allow.
+//! Behaviour 9: A look-alike token, a foreign domain, another chain than the rules allow.
 
 use serde_json::Value;
 use tercet::choose::Unacceptable;

@@ -1,4 +1,4 @@
-//! 11. The expensive entry first, fifty entries, keys given twice, a price that rises.
+//! Behaviour 11: The expensive entry first, fifty entries, keys given twice, a price that rises.
 
 use serde_json::{Value, json};
 use tercet::choose::Unacceptable;
@@ -6,9 +6,7 @@ use tercet::error::Declined;
 use tercet::rules::FetchRules;
 use tercet::wire::BadHeader;
 
-use crate::support::merchant::{
-    challenge, offer, offer_with, resource, response,
-};
+use crate::support::merchant::{challenge, offer, offer_with, resource, response};
 use crate::support::{Answer, World, rules};
 use base64::Engine as _;
 
@@ -17,7 +15,8 @@ async fn the_cheapest_is_paid_wherever_it_stands() {
     for place in 0..3 {
         let world = World::new(move |hit| match hit.payment {
             None => {
-                let mut accepts = vec![offer_with("amount", "900000"), offer_with("amount", "20000")];
+                let mut accepts =
+                    vec![offer_with("amount", "900000"), offer_with("amount", "20000")];
                 accepts.insert(place, offer());
                 challenge(&accepts)
             }
@@ -47,10 +46,7 @@ async fn a_key_given_twice_is_not_read_either_way() {
     })
     .await;
     let why = world.declined("/paid").await;
-    assert!(
-        matches!(&why, Declined::NoChallenge { problem: BadHeader::NotJson { .. } }),
-        "{why}"
-    );
+    assert!(matches!(&why, Declined::NoChallenge { problem: BadHeader::NotJson { .. } }), "{why}");
 }
 
 #[tokio::test]

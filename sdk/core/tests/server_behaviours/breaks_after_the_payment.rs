@@ -1,4 +1,4 @@
-//! 2. The line breaks, nothing comes in time, or a gateway gives up after the payment was sent. The
+//! Behaviour 2: The line breaks, nothing comes in time, or a gateway gives up after the payment was sent. The
 //! outcome is unknown; the money stays reserved until the chain says otherwise.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! 14. Extensions that want more, and prose that would like to be obeyed.
+//! Behaviour 14: Extensions that want more, and prose that would like to be obeyed.
 
 use serde_json::json;
 use tercet::error::{Declined, Error};

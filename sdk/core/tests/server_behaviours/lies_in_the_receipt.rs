@@ -1,4 +1,4 @@
-//! 5. A `PAYMENT-RESPONSE` that lies, or none: delivered is not settled.
+//! Behaviour 5: A `PAYMENT-RESPONSE` that lies, or none: delivered is not settled.
 
 use std::sync::Arc;
 

@@ -2,6 +2,15 @@
 //! must follow: a hostile server on loopback, a payer that counts what it signs, and a chain whose
 //! state the test sets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on fails there"
+)]
+
 mod support;
 
 mod absurd_validity;

@@ -1,4 +1,4 @@
-//! 13. Challenges that are in a body, twice, too long, in another alphabet or of another version.
+//! Behaviour 13: Challenges that are in a body, twice, too long, in another alphabet or of another version.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -14,8 +14,7 @@ fn good() -> String {
 }
 
 async fn problem(headers: Vec<(&'static str, String)>, body: String) -> BadHeader {
-    let world =
-        World::new(move |_| Answer::Respond(response(402, &headers, body.clone()))).await;
+    let world = World::new(move |_| Answer::Respond(response(402, &headers, body.clone()))).await;
     match world.declined("/paid").await {
         Declined::NoChallenge { problem } => problem,
         other => panic!("{other}"),
@@ -62,7 +61,7 @@ async fn missing_padding_is_forgiven() {
         None => {
             let json = json!({ "x402Version": 2, "accepts": [offer()] }).to_string();
             // Of a length that needs padding.
-            let json = if json.len() % 3 == 0 { format!("{json} ") } else { json };
+            let json = if json.len().is_multiple_of(3) { format!("{json} ") } else { json };
             let value = STANDARD_NO_PAD.encode(json);
             Answer::Respond(response(402, &[("payment-required", value)], "{}"))
         }

@@ -1,4 +1,4 @@
-//! 15. Many small 402s, equal requests side by side, challenges out of a cache.
+//! Behaviour 15: Many small 402s, equal requests side by side, challenges out of a cache.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! 10. Permit2, delegations, other schemes and gas sponsoring: anything that wants an approval, a
+//! Behaviour 10: Permit2, delegations, other schemes and gas sponsoring: anything that wants an approval, a
 //! ceiling or a standing voucher.
 
 use serde_json::json;

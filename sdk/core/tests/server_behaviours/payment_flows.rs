@@ -1,4 +1,4 @@
-//! 6. `paymentFlow`: settle first, hold in escrow, or something unknown.
+//! Behaviour 6: `paymentFlow`: settle first, hold in escrow, or something unknown.
 
 use serde_json::json;
 use tercet::choose::Unacceptable;
@@ -16,8 +16,7 @@ fn is_flow(why: &Declined) -> bool {
 #[tokio::test]
 async fn unknown_flows_and_upfront_are_skipped() {
     for flow in ["upfront", "escrow", "sometime", ""] {
-        let world =
-            World::new(move |_| challenge(&[offer_with_extra("paymentFlow", flow)])).await;
+        let world = World::new(move |_| challenge(&[offer_with_extra("paymentFlow", flow)])).await;
         let why = world.declined("/paid").await;
         assert!(is_flow(&why), "{flow}: {why}");
     }

@@ -1,4 +1,4 @@
-//! 12. Another payee, another resource, another origin.
+//! Behaviour 12: Another payee, another resource, another origin.
 
 use std::sync::{Arc, Mutex};
 
@@ -72,10 +72,9 @@ async fn a_redirect_is_not_followed_before_or_after_the_payment() {
     let elsewhere = Merchant::start(|_| resource()).await;
     let to = elsewhere.url("/stolen").to_string();
     let before = to.clone();
-    let world = World::new(move |_| {
-        Answer::Respond(response(307, &[("location", before.clone())], ""))
-    })
-    .await;
+    let world =
+        World::new(move |_| Answer::Respond(response(307, &[("location", before.clone())], "")))
+            .await;
     assert_eq!(world.get("/paid").await.unwrap().response.status(), 307);
     let world = World::new(move |hit| match hit.payment {
         None => challenge(&[offer()]),
@@ -91,15 +90,16 @@ async fn a_redirect_is_not_followed_before_or_after_the_payment() {
 async fn plain_http_private_hosts_and_credentials_are_not_asked() {
     let world = World::new(|_| resource()).await;
     for url in [
-        "http://merchant.example/", "https://u:p@merchant.example/", "https://192.168.0.1/",
-        "https://169.254.169.254/latest", "ftp://merchant.example/",
+        "http://merchant.example/",
+        "https://u:p@merchant.example/",
+        "https://192.168.0.1/",
+        "https://169.254.169.254/latest",
+        "ftp://merchant.example/",
     ] {
         let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
         let error = world.fetch(request).await.unwrap_err();
-        let refused = matches!(
-            error,
-            Error::BadRequest(BadRequest::Url | BadRequest::PrivateHost { .. })
-        );
+        let refused =
+            matches!(error, Error::BadRequest(BadRequest::Url | BadRequest::PrivateHost { .. }));
         assert!(refused, "{url}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! 1. A fresh 402 after a paid request, which is what the stock server says of a used nonce: a naive
+//! Behaviour 1: A fresh 402 after a paid request, which is what the stock server says of a used nonce: a naive
 //! payer pays twice.
 
 use std::sync::Arc;

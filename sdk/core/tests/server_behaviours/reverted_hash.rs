@@ -1,4 +1,4 @@
-//! 4. `success: false` with a reverted or an empty hash, while another transaction used the nonce:
+//! Behaviour 4: `success: false` with a reverted or an empty hash, while another transaction used the nonce:
 //! the log decides, not the code and not the hash.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! 3. A 402 with nothing but `settlement_pending`: broadcast, and not seen mined yet. Neither a
+//! Behaviour 3: A 402 with nothing but `settlement_pending`: broadcast, and not seen mined yet. Neither a
 //! failure nor a reason to pay again.
 
 use std::sync::Arc;

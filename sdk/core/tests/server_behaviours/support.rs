@@ -88,8 +88,7 @@ impl World {
 
     /// The process ends and another one opens the same home.
     pub(crate) async fn restart(&mut self) {
-        self.buyer =
-            buyer(&self.home, &self.rules, &self.payer, &self.chain, &self.clock).await;
+        self.buyer = buyer(&self.home, &self.rules, &self.payer, &self.chain, &self.clock).await;
     }
 
     /// The same, with other rules.

@@ -42,9 +42,8 @@ impl SentPayment {
     fn read(headers: &HeaderMap) -> Option<Self> {
         let header = headers.get("payment-signature")?.to_str().unwrap().to_owned();
         let document: Value = serde_json::from_slice(&STANDARD.decode(&header).unwrap()).unwrap();
-        let field = |name: &str| {
-            document["payload"]["authorization"][name].as_str().unwrap().to_owned()
-        };
+        let field =
+            |name: &str| document["payload"]["authorization"][name].as_str().unwrap().to_owned();
         Some(Self {
             header,
             nonce: field("nonce").parse().unwrap(),
@@ -155,7 +154,11 @@ pub(crate) fn offer_with_extra(field: &str, value: impl Into<Value>) -> Value {
     offer
 }
 
-pub(crate) fn response(status: u16, headers: &[(&'static str, String)], body: impl Into<Body>) -> Response {
+pub(crate) fn response(
+    status: u16,
+    headers: &[(&'static str, String)],
+    body: impl Into<Body>,
+) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     for (name, value) in headers {
