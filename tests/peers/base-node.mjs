@@ -4,12 +4,14 @@
 // FUND (addresses, comma separated: each gets 1,000 USDC and 1 ether).
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chainIdOf, installUsdc, mintUsdc, reader, setEther } from "./chain.mjs";
 import { endWith, setting } from "./process.mjs";
 
 const BUNDLED = new URL("./node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil", import.meta.url);
+const SETPRIV = "/usr/bin/setpriv";
 const FUNDED_USDC = 1_000_000_000n;
 
 // Mixed mining: a transaction is mined at once, and blocks come without one too, so that block times stay
@@ -21,6 +23,13 @@ function flags(chainId) {
   ];
 }
 
+// With setpriv (util-linux), anvil ends even when this process is killed and cannot end it.
+function command(chainId) {
+  const binary = setting("ANVIL", fileURLToPath(BUNDLED));
+  if (!existsSync(SETPRIV)) return [binary, flags(chainId)];
+  return [SETPRIV, ["--pdeathsig", "TERM", binary, ...flags(chainId)]];
+}
+
 async function started(anvil) {
   for await (const line of createInterface({ input: anvil.stdout })) {
     const address = /^Listening on (\S+)/.exec(line)?.[1];
@@ -30,7 +39,7 @@ async function started(anvil) {
 }
 
 const chainId = chainIdOf(setting("NETWORK", "eip155:8453"));
-const anvil = spawn(setting("ANVIL", fileURLToPath(BUNDLED)), flags(chainId), { stdio: ["ignore", "pipe", "inherit"] });
+const anvil = spawn(...command(chainId), { stdio: ["ignore", "pipe", "inherit"] });
 anvil.once("error", (error) => {
   console.error(error.message);
   process.exit(1);

@@ -5,6 +5,8 @@
 //!
 //! Does not show: the L1 data fee, or a sequencer that holds transactions back.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test that is wrong may stop")]
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;

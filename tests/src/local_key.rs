@@ -3,6 +3,8 @@
 //! Everything is derived here from the standards (EIP-712, EIP-3009, EIP-1559), apart from Tercet's own
 //! code, so that a test compares two implementations.
 
+#![allow(clippy::expect_used, reason = "a test that is wrong may stop")]
+
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, b256, keccak256};
 use alloy_sol_types::{SolCall, SolStruct, sol};

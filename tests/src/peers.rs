@@ -3,6 +3,8 @@
 //! Promises: a peer that is given out answers; it ends when its value is dropped, and also when
 //! this process is killed (its standard input then ends).
 
+#![allow(clippy::expect_used, reason = "a test that is wrong may stop")]
+
 use std::process::Stdio;
 
 use alloy_primitives::{Address, B256};
