@@ -163,6 +163,12 @@ impl Vault {
         Ok(self.home.seal(&name, now, &bytes, &self.kek)?)
     }
 
+    /// Forgets what was opened, as a restart does.
+    #[cfg(test)]
+    pub(crate) fn forget(&self) {
+        *self.open() = Open::default();
+    }
+
     fn sealed_share(&self, wallet: Address) -> Result<WalletShare, VaultError> {
         let unsealed = self.home.unseal(&SealedName::KeyShare { wallet }, &self.kek)?;
         let share = WalletShare::from_sealed_bytes(&unsealed.secret, self.party)

@@ -262,6 +262,50 @@ async fn documents_that_are_not_for_this_node_are_not_taken() {
     assert!(matches!(refused, Err(InstallError::GrantsNothing(_))), "{refused:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prepared_group_is_found_prepared_and_not_made_anew() {
+    let house = House::new().await;
+    let expected = house.signer(Party::Agent).aux_hash(&house.agent).unwrap();
+    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
+    for result in house.prepare(Arc::clone(&steps)).await {
+        assert_eq!(Some(result.unwrap()), expected);
+    }
+    assert!(steps.lock().unwrap().is_empty(), "nothing was done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "slow: a minute of CPU for safe primes and proofs; `make demo` runs the same"]
+async fn a_group_is_prepared_and_proved_and_then_makes_wallets() {
+    let house = House::without_aux().await;
+    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let made = house.prepare(Arc::clone(&steps)).await;
+    let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
+    assert!(made.iter().all(|aux| *aux == made[0]));
+    let steps = steps.lock().unwrap();
+    for stage in
+        ["searching safe primes", "proving the group's parameters", "signing with each party"]
+    {
+        let last = steps.iter().rfind(|step| step.stage == stage).unwrap();
+        assert_eq!(last.done, last.total, "{stage}");
+    }
+    house.wallet().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parameters_that_a_party_lost_are_not_replaced_under_wallets() {
+    let house = House::new().await;
+    house.wallet().await;
+    house.lose_aux(Party::Recovery);
+    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let mut ended = house.prepare(steps).await;
+    ended.truncate(2);
+    assert!(
+        ended.iter().any(|e| matches!(e, Err(GateError::Failed(Failure::AuxInUse { .. })))),
+        "{ended:?}"
+    );
+    assert!(ended.iter().all(Result::is_err));
+}
+
 fn take(wire: &mut SessionWire) -> SessionWire {
     let (outgoing, incoming) = (wire.outgoing.clone(), tokio::sync::mpsc::channel(1).1);
     SessionWire { outgoing, incoming: std::mem::replace(&mut wire.incoming, incoming) }

@@ -60,6 +60,17 @@ impl House {
 
     /// With rules of the operator node's own.
     pub(super) async fn with_operator_rules(own: Option<&str>) -> Self {
+        let house = Self::bare(own).await;
+        house.give_fixture_aux();
+        house
+    }
+
+    /// With a group that is yet to be prepared.
+    pub(super) async fn without_aux() -> Self {
+        Self::bare(None).await
+    }
+
+    async fn bare(own: Option<&str>) -> Self {
         let place = tempfile::tempdir().unwrap();
         let authority = SigningKey::from_bytes(&[9; 32]);
         let mut signers = Vec::new();
@@ -71,8 +82,41 @@ impl House {
         let house = Self { signers, agent: agent(), authority, _place: place };
         house.enrol().await;
         house.put_policy(1, "0.50 USDC").await;
-        house.give_fixture_aux();
         house
+    }
+
+    /// Asks all three for the group's parameters; the operator's steps are kept.
+    pub(super) async fn prepare(
+        &self,
+        steps: Arc<std::sync::Mutex<Vec<CeremonyStep>>>,
+    ) -> Vec<Result<ContentHash, GateError>> {
+        let session = fresh();
+        let wires = wires(&Party::ALL, honest());
+        let runs = self.signers.iter().zip(wires).map(|(signer, wire)| {
+            let (signer, agent) = (Arc::clone(signer), self.agent.clone());
+            let steps = (signer.role() == Party::Operator).then(|| Arc::clone(&steps));
+            let ceremony = Ceremony { session, now: NOW, cancel: CancellationToken::new() };
+            tokio::spawn(async move {
+                let report = |step| {
+                    if let Some(steps) = &steps {
+                        steps.lock().unwrap().push(step);
+                    }
+                };
+                signer.prepare_group(&agent, ceremony, wire, &report).await
+            })
+        });
+        join(runs).await
+    }
+
+    /// Takes a party's parameters away, as a disk would.
+    pub(super) fn lose_aux(&self, party: Party) {
+        let signer = self.signer(party);
+        let groups = signer.vault.home().path().join("groups");
+        std::fs::remove_dir_all(&groups).unwrap();
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+            .create(&groups)
+            .unwrap();
+        signer.vault.forget();
     }
 
     pub(super) fn signer(&self, party: Party) -> Arc<Signer> {
