@@ -4,6 +4,8 @@
 //! authenticated channel. Confidentiality and authenticity between the parties are the session's:
 //! point-to-point messages hold secrets.
 
+use std::fmt;
+
 use tercet_policy::party::Party;
 use tokio::sync::mpsc;
 
@@ -11,7 +13,6 @@ use tokio::sync::mpsc;
 pub const LINK_MESSAGES_MAX: usize = 16;
 
 /// What the session hands to the run.
-#[derive(Debug)]
 pub enum Inbound {
     /// A round message.
     Message {
@@ -28,7 +29,6 @@ pub enum Inbound {
 }
 
 /// What the run hands to the session.
-#[derive(Debug, PartialEq, Eq)]
 pub enum Outbound {
     /// A round message.
     Message {
@@ -66,10 +66,48 @@ pub struct Courier {
     pub from_run: mpsc::Receiver<Outbound>,
 }
 
+/// Length alone: messages to one party hold parts of its share.
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { from, bytes } => {
+                write!(f, "Message {{ from: {from}, bytes: {} }}", bytes.len())
+            }
+            Self::Abort { from } => write!(f, "Abort {{ from: {from} }}"),
+        }
+    }
+}
+
+/// Length alone: messages to one party hold parts of its share.
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { to, bytes } => {
+                write!(f, "Message {{ to: {to:?}, bytes: {} }}", bytes.len())
+            }
+            Self::Abort => f.write_str("Abort"),
+        }
+    }
+}
+
 /// A fresh pair of ends.
 #[must_use]
 pub fn link() -> (Link, Courier) {
     let (to_run, inbound) = mpsc::channel(LINK_MESSAGES_MAX);
     let (outbound, from_run) = mpsc::channel(LINK_MESSAGES_MAX);
     (Link { inbound, outbound }, Courier { to_run, from_run })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_do_not_show_what_they_hold() {
+        let inbound = Inbound::Message { from: Party::Agent, bytes: vec![7, 7, 7] };
+        assert_eq!(format!("{inbound:?}"), "Message { from: agent, bytes: 3 }");
+        let to = Recipient::One(Party::Operator);
+        let outbound = Outbound::Message { to, bytes: vec![7, 7] };
+        assert_eq!(format!("{outbound:?}"), "Message { to: One(Operator), bytes: 2 }");
+    }
 }
