@@ -63,7 +63,8 @@ impl Event {
             Self::Wallet { wallet, .. } => Some(format!("wallet/{wallet}")),
             Self::Spend(row) => Some(match row.replaces {
                 None => format!("slot/{}", row.slot),
-                Some(_) => format!("slot/{}/{}", row.slot, row.digest),
+                // With the intent, for two cancellations of one authorization are the same bytes.
+                Some(_) => format!("slot/{}/{}/{}", row.slot, row.digest, row.intent),
             }),
             Self::Outcome(_) | Self::Stopped { .. } | Self::Resumed { .. } => None,
         }

@@ -145,3 +145,18 @@ async fn spent(journal: &Journal) -> u128 {
         .await
         .unwrap()
 }
+
+/// Two cancellations of one authorization are the same bytes: the second one must not meet the
+/// first one's claim in the file, which would seal the journal for every agent of this node.
+#[tokio::test]
+async fn an_agent_that_cancels_twice_does_not_seal_the_journal() {
+    let (place, journal) = Place::with_policy("10 USDC").await;
+    assert_eq!(code(&pay(&journal, 1).await), "ok");
+    for n in [2, 3, 4] {
+        let again = proposal(&journal, cancel(n, 1), None);
+        assert_eq!(code(&journal.admit(again, NOW).await), "ok", "cancellation {n}");
+    }
+    assert_eq!(code(&pay(&journal, 5).await), "ok", "the journal still serves others");
+    let reopened = place.reopen(journal).await.unwrap();
+    assert_eq!(spent(&reopened).await, 2 * PRICE, "nothing is given back before the chain says so");
+}
