@@ -1,6 +1,7 @@
 //! `/livez` and `/readyz`, for this machine only.
 //!
-//! - `GET /livez`: 200 while the process serves; 503 after a bug, when only a restart helps.
+//! - `GET /livez`: 200 while the process serves; 503 once only a restart can help (a bug, or a
+//!   journal that could not be written).
 //! - `GET /readyz`: 200 when a payment could be signed now, 503 otherwise; the JSON says why.
 
 use std::net::SocketAddr;
@@ -52,6 +53,8 @@ pub struct Readiness {
     pub dropped_frames: u64,
     /// The bug after which this node refuses, if there was one.
     pub bug: Option<String>,
+    /// The fault after which its journal admits nothing, if there was one.
+    pub journal_fault: Option<String>,
 }
 
 /// What health is read from.
@@ -66,8 +69,9 @@ impl Pulse {
     pub(crate) fn read(&self) -> Readiness {
         let (connected, head) = (*self.connected.borrow(), self.signer.head());
         let bug = self.signer.bug().map(str::to_owned);
+        let journal_fault = self.signer.journal_fault().map(str::to_owned);
         Readiness {
-            ready: connected && bug.is_none(),
+            ready: connected && bug.is_none() && journal_fault.is_none(),
             node: self.signer.identity().public().id.clone(),
             role: self.signer.role(),
             connected,
@@ -76,6 +80,7 @@ impl Pulse {
             sessions: self.switchboard.running_sessions(),
             dropped_frames: self.switchboard.dropped_frames(),
             bug,
+            journal_fault,
         }
     }
 }
@@ -99,9 +104,9 @@ pub(crate) async fn serve(listener: TcpListener, pulse: Pulse, stop: Cancellatio
 }
 
 async fn livez(State(pulse): State<Pulse>) -> (StatusCode, &'static str) {
-    match pulse.signer.bug() {
+    match pulse.signer.bug().or(pulse.signer.journal_fault()) {
         None => (StatusCode::OK, "alive\n"),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "a bug: restart this node\n"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "restart this node; its log says why\n"),
     }
 }
 

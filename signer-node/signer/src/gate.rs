@@ -102,6 +102,9 @@ pub struct Signer {
     peers: Peers,
     crash_at: Option<CrashPoint>,
     bug: OnceLock<String>,
+    journal_fault: OnceLock<String>,
+    /// The search takes every core, so groups take turns.
+    searching_primes: tokio::sync::Semaphore,
 }
 
 impl Signer {
@@ -125,6 +128,8 @@ impl Signer {
             peers: Peers::default(),
             crash_at: parts.crash_at,
             bug: OnceLock::new(),
+            journal_fault: OnceLock::new(),
+            searching_primes: tokio::sync::Semaphore::new(1),
         })
     }
 
@@ -192,6 +197,12 @@ impl Signer {
         self.bug.get().map(String::as_str)
     }
 
+    /// The fault of the journal after which nothing is admitted, if there was one.
+    #[must_use]
+    pub fn journal_fault(&self) -> Option<&str> {
+        self.journal_fault.get().map(String::as_str)
+    }
+
     /// Closes the journal. Sessions that still run are refused from now on.
     ///
     /// # Errors
@@ -218,14 +229,16 @@ impl Signer {
         }
     }
 
-    /// Marks the node as unfit if the failure is our own mistake; hands the result on.
-    fn halt_on_bug<T>(&self, result: Result<T, GateError>) -> Result<T, GateError> {
-        if let Err(GateError::Failed(failure)) = &result
-            && failure.culprit() == Culprit::Bug
-        {
+    /// Marks the node as unfit if only a restart can help; hands the result on.
+    fn mark_if_unfit<T>(&self, result: Result<T, GateError>) -> Result<T, GateError> {
+        let Err(GateError::Failed(failure)) = &result else { return result };
+        // The first one stands.
+        if failure.culprit() == Culprit::Bug {
             tracing::error!(%failure, "a bug: this node refuses until it is started anew");
-            // The first one stands.
             drop(self.bug.set(failure.to_string()));
+        } else if failure.seals_the_journal() {
+            tracing::error!(%failure, "the journal takes nothing until this node is started anew");
+            drop(self.journal_fault.set(failure.to_string()));
         }
         result
     }

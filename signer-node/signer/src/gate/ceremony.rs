@@ -100,7 +100,7 @@ impl Signer {
         report: Report<'_>,
     ) -> Result<ContentHash, GateError> {
         let prepared = Box::pin(self.prepare(agent, ceremony, wire, report)).await;
-        self.halt_on_bug(prepared)
+        self.mark_if_unfit(prepared)
     }
 
     /// Makes a wallet for an agent with the other two parties. The same request twice makes one
@@ -115,7 +115,7 @@ impl Signer {
         wire: SessionWire,
     ) -> Result<MadeWallet, GateError> {
         let made = Box::pin(self.make_wallet(request, ceremony, wire)).await;
-        self.halt_on_bug(made)
+        self.mark_if_unfit(made)
     }
 
     async fn prepare(
@@ -171,6 +171,10 @@ impl Signer {
         let total = u32::try_from(PRIMES_COUNT).unwrap_or(u32::MAX);
         let step = |done| CeremonyStep { stage: "searching safe primes", done, total };
         report(step(0));
+        let _turn = tokio::select! {
+            () = cancel.cancelled() => return Err(SessionError::CalledOff { by: None }.into()),
+            turn = self.searching_primes.acquire() => turn,
+        };
         let begin = Progress::Searching { found: 0, wanted: PRIMES_COUNT, candidates_tested: 0 };
         let (progress, mut seen) = watch::channel(begin);
         let mut searching = std::pin::pin!(primes::generate_apart(cancel, progress));

@@ -94,11 +94,24 @@ impl Failure {
             Self::Halted { .. } | Self::Bug(_) => Culprit::Bug,
         }
     }
+
+    /// Whether the journal admits nothing any more.
+    pub(super) const fn seals_the_journal(&self) -> bool {
+        matches!(
+            self,
+            Self::Journal(
+                JournalError::Sealed { .. }
+                    | JournalError::Closed
+                    | JournalError::Store(_)
+                    | JournalError::WentBack { .. }
+            )
+        )
+    }
 }
 
 const fn of_journal(error: &JournalError) -> Culprit {
     match error {
-        JournalError::PeerWentBack { .. } => Culprit::Peer,
+        JournalError::PeerWentBack { .. } | JournalError::NotOurHead { .. } => Culprit::Peer,
         _ => Culprit::NotReady,
     }
 }

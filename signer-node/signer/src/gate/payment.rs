@@ -72,7 +72,7 @@ impl Signer {
         admitted: impl FnOnce() + Send,
     ) -> Result<SignedPayment, GateError> {
         let signed = Box::pin(self.judge_and_sign(request, wire, admitted)).await;
-        self.halt_on_bug(signed)
+        self.mark_if_unfit(signed)
     }
 
     async fn judge_and_sign(

@@ -306,6 +306,66 @@ async fn parameters_that_a_party_lost_are_not_replaced_under_wallets() {
     assert!(ended.iter().all(Result::is_err));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_whose_disk_went_back_gets_no_signature() {
+    let mut house = House::new().await;
+    let wallet = house.wallet().await;
+    house.restart(Party::Operator, |_| {}).await;
+    let before = house.copy_of(Party::Operator).await;
+    let envelope = house.sign_intent(x402(wallet, 10_000));
+    for result in house.pay(&envelope, &house.claim(&envelope), honest()).await {
+        result.unwrap();
+    }
+    house.restart(Party::Operator, |home| before.put_over(home)).await;
+    let envelope = house.sign_intent(x402(wallet, 20_000));
+    let ended = house.pay(&envelope, &house.claim(&envelope), honest()).await;
+    let [agent, operator] = &ended[..] else { panic!() };
+    let agent_noticed = matches!(
+        agent,
+        Err(GateError::Failed(Failure::Journal(JournalError::PeerWentBack { .. })))
+    );
+    let operator_noticed = matches!(
+        operator,
+        Err(GateError::Failed(Failure::Journal(JournalError::WentBack { .. })))
+    );
+    assert!(agent_noticed || operator_noticed, "{ended:?}");
+    assert!(agent.is_err() && operator.is_err(), "{ended:?}");
+    // Neither can be talked out of it.
+    let again = house.pay(&envelope, &house.claim(&envelope), honest()).await;
+    assert!(again.iter().all(Result::is_err), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wallet_that_was_stopped_signs_again_after_an_operator_has_looked() {
+    let house = House::new().await;
+    let wallet = house.wallet().await;
+    let operator = house.signer(Party::Operator);
+    operator.journal.stop(wallet, "a proof failed").await.unwrap();
+    assert_eq!(operator.wallets().unwrap()[0].stopped.as_deref(), Some("a proof failed"));
+    let envelope = house.sign_intent(x402(wallet, 10_000));
+    let claim = house.claim(&envelope);
+    let mut ended = house.pay(&envelope, &claim, honest()).await;
+    assert!(matches!(refusal(ended.remove(1)), Refusal::PairFrozen { .. }));
+    operator.resume(wallet).await.unwrap();
+    for result in house.pay(&envelope, &claim, honest()).await {
+        result.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_journal_makes_a_node_unfit() {
+    let house = House::new().await;
+    let wallet = house.wallet().await;
+    let operator = house.signer(Party::Operator);
+    operator.close().await.unwrap();
+    assert_eq!(operator.journal_fault(), None);
+    let envelope = house.sign_intent(x402(wallet, 10_000));
+    let ended = house.pay(&envelope, &house.claim(&envelope), honest()).await;
+    assert!(ended.iter().all(Result::is_err));
+    assert!(operator.journal_fault().is_some());
+    assert_eq!(operator.bug(), None);
+}
+
 fn take(wire: &mut SessionWire) -> SessionWire {
     let (outgoing, incoming) = (wire.outgoing.clone(), tokio::sync::mpsc::channel(1).1);
     SessionWire { outgoing, incoming: std::mem::replace(&mut wire.incoming, incoming) }

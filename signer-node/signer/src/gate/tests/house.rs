@@ -1,5 +1,7 @@
 //! Three signers with homes of their own, around a courier in memory.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alloy_primitives::{Address, address};
@@ -32,7 +34,7 @@ pub(super) struct House {
     pub(super) signers: Vec<Arc<Signer>>,
     pub(super) agent: AgentId,
     pub(super) authority: SigningKey,
-    _place: tempfile::TempDir,
+    place: tempfile::TempDir,
 }
 
 pub(super) fn policy_text(epoch: u64, limit: &str) -> String {
@@ -79,7 +81,7 @@ impl House {
             let path = place.path().join(party.word());
             signers.push(Arc::new(signer(&path, party, &authority, own).await));
         }
-        let house = Self { signers, agent: agent(), authority, _place: place };
+        let house = Self { signers, agent: agent(), authority, place };
         house.enrol().await;
         house.put_policy(1, "0.50 USDC").await;
         house
@@ -106,6 +108,28 @@ impl House {
             })
         });
         join(runs).await
+    }
+
+    /// Closes a signer, lets `change` at its home, and opens it again.
+    pub(super) async fn restart(&mut self, party: Party, change: impl FnOnce(&Path)) {
+        let closing = self.signer(party);
+        closing.close().await.unwrap();
+        let place = self.place.path().join(party.word());
+        let spare = self.place.path().join("spare");
+        let placeholder = signer(&spare, party, &self.authority, None).await;
+        self.signers[usize::from(party.index())] = Arc::new(placeholder);
+        drop(Arc::into_inner(closing).unwrap());
+        change(&place);
+        let opened = open_signer(&place, party, &self.authority).await;
+        self.signers[usize::from(party.index())] = Arc::new(opened);
+        std::fs::remove_dir_all(&spare).unwrap();
+    }
+
+    /// The home as it is now. The signer is restarted to be copied at rest.
+    pub(super) async fn copy_of(&mut self, party: Party) -> Copied {
+        let mut copied = None;
+        self.restart(party, |home| copied = Some(Copied::of(home))).await;
+        copied.unwrap()
     }
 
     /// Takes a party's parameters away, as a disk would.
@@ -281,17 +305,58 @@ fn intent(wallet: Address, payment: Payment) -> PaymentIntent {
     }
 }
 
+/// The files of a home at some moment.
+pub(super) struct Copied(Vec<(PathBuf, Vec<u8>)>);
+
+impl Copied {
+    fn of(home: &Path) -> Self {
+        let files = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap());
+        let journal = files.filter(|f| f.file_name().to_string_lossy().starts_with("journal"));
+        Self(journal.map(|f| (f.path(), std::fs::read(f.path()).unwrap())).collect())
+    }
+
+    /// Puts the journal of then in the place of today's.
+    pub(super) fn put_over(&self, home: &Path) {
+        for file in Self::of(home).0 {
+            std::fs::remove_file(file.0).unwrap();
+        }
+        for (path, bytes) in &self.0 {
+            std::fs::write(path, bytes).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+}
+
+async fn open_signer(path: &Path, party: Party, authority: &SigningKey) -> Signer {
+    let home = Home::open(path).unwrap();
+    let kek = Kek::unlock(&home, &passphrase(), Argon2Cost::insecure_for_tests()).unwrap();
+    let parts = SignerParts {
+        role: party,
+        identity: Arc::new(NodeIdentity::open(&home, &kek).unwrap()),
+        home,
+        kek,
+        authority: authority_of(authority),
+        own_policies: Vec::new(),
+        crash_at: None,
+    };
+    Signer::open(parts, NOW).await.unwrap()
+}
+
+fn passphrase() -> Passphrase {
+    Passphrase::new(b"correct horse battery".to_vec()).unwrap()
+}
+
 async fn signer(
-    path: &std::path::Path,
+    path: &Path,
     party: Party,
     authority: &SigningKey,
     own: Option<&str>,
 ) -> Signer {
     let home = Home::create(path).unwrap();
-    let passphrase = Passphrase::new(b"correct horse battery".to_vec()).unwrap();
-    let kek = Kek::create(&home, &passphrase, Argon2Cost::insecure_for_tests()).unwrap();
+    let kek = Kek::create(&home, &passphrase(), Argon2Cost::insecure_for_tests()).unwrap();
     let name = if party == Party::Agent { "research-01" } else { party.word() };
     let identity = NodeIdentity::generate(NodeId::new(name).unwrap()).unwrap();
+    identity.seal(&home, &kek, NOW).unwrap();
     let parts = SignerParts {
         role: party,
         home,
