@@ -26,3 +26,6 @@ pub mod server;
 pub mod store;
 
 pub use server::{RunError, run};
+
+#[cfg(test)]
+mod tests;

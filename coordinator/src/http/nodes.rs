@@ -89,7 +89,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, HttpE
 /// This document.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "service",
-    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value))
+    responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
 pub(super) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(super::openapi())

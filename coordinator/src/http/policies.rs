@@ -18,7 +18,7 @@ use crate::store::PolicyRecord;
 /// Puts a policy in force. The document's signatures are the credential; its epoch must rise.
 #[utoipa::path(
     put, path = "/v1/agents/{agent}/policy", tag = "agents",
-    request_body(content = serde_json::Value, description = "A signed policy: {document: {yaml}, signatures}"),
+    request_body(content = Object, description = "A signed policy: {document: {yaml}, signatures}"),
     params(("agent" = String, Path, description = "The agent's name")),
     responses(
         (status = 201, description = "In force", body = PolicyView),
