@@ -1,11 +1,12 @@
-// Writes tests/vectors/*.json with viem, an implementation apart from ours. The same bytes every time: cases
-// come from a seeded generator, and nothing here reads a clock, a network or a random source.
+// Writes tests/vectors/*.json with viem and Node's own cryptography, implementations apart from ours. The same
+// bytes every time: cases come from a seeded generator, and nothing here reads a clock, a network or a random source.
 //
 // `node vectors.mjs` writes; `node vectors.mjs --check` compares and exits 1 on a difference.
 
+import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import {
-  domainSeparator, encodeFunctionData, getAddress, hashStruct, hashTypedData, keccak256, parseAbi, serializeTransaction,
+  concat, domainSeparator, encodeFunctionData, getAddress, hashStruct, hashTypedData, keccak256, parseAbi, serializeTransaction,
   toHex,
 } from "viem";
 import { USDC } from "./chain.mjs";
@@ -13,6 +14,11 @@ import { USDC } from "./chain.mjs";
 const FOLDER = new URL("../vectors/", import.meta.url);
 const CASES = 30;
 const CHAINS = [8453, 84532];
+const INTENT_CASES = 12;
+const AGENT = "ada";
+const NOW = 1_790_000_000;
+/** PrivateKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410). */
+const PKCS8_ED25519 = Buffer.from("302e020100300506032b657004220420", "hex");
 const TRANSFER_ABI = parseAbi(["function transfer(address to, uint256 value) returns (bool)"]);
 
 const DOMAIN_FIELDS = [
@@ -157,9 +163,69 @@ function transfer(transaction, { to, value }) {
   };
 }
 
+// Signed payment intents: canonical form (RFC 8785), content hash, Ed25519 signature and EIP-3009 nonce.
+function intents() {
+  const random = new Seeded("tercet/vectors/intents");
+  const key = ed25519(random.word());
+  const cases = Array.from({ length: INTENT_CASES }, (_, index) => intent(random, key, index));
+  return { agent: AGENT, key: key.public, now: String(NOW), cases };
+}
+
+function intent(random, key, index) {
+  const chainId = CHAINS[index % CHAINS.length];
+  const id = random.word().slice(2);
+  const wallet = random.address().toLowerCase();
+  const token = USDC[chainId].address.toLowerCase();
+  const payment = index % 3 === 0 ? transferOf(random, chainId, token) : x402Of(random, chainId, token, index);
+  const document = {
+    wallet, version: 1, payment, id, expires_at: NOW + 60 + index, created_at: NOW - index, agent: AGENT,
+  };
+  const message = Buffer.concat([Buffer.from("tercet/payment-intent/v1\0"), Buffer.from(canonical(document))]);
+  const signature = sign(null, message, key.private).toString("hex");
+  return {
+    // As text, so that a reader meets the members in an order that is not the canonical one.
+    signed: JSON.stringify({ signatures: [{ signature, key: key.public }], document }),
+    canonical: canonical(document),
+    content_hash: createHash("sha256").update(message).digest("hex"),
+    eip3009_nonce: keccak256(
+      concat([toHex("tercet/eip3009-nonce/v1"), toHex(chainId, { size: 32 }), token, wallet, `0x${id}`]),
+    ),
+  };
+}
+
+function transferOf(random, chainId, token) {
+  const amount = String(random.integer(64) + 1n);
+  return { to: random.address().toLowerCase(), token, kind: "transfer", chain: `eip155:${chainId}`, amount };
+}
+
+function x402Of(random, chainId, token, index) {
+  const service = `shop-${index}.example${index % 2 ? ":8443" : ""}`;
+  return {
+    valid_before: NOW + 300, token, to: random.address().toLowerCase(), service,
+    // What JSON escapes, what it does not, and what lies outside the basic plane.
+    resource: `https://${service}/caf\u00e9?q="a\\b"&\u20ac=\ud83d\ude00/${index}`,
+    kind: "x402_exact", chain: `eip155:${chainId}`, amount: String(random.integer(40) + 1n),
+  };
+}
+
+/** RFC 8785 is defined by what ECMAScript does; members in order of their UTF-16 code units. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  const members = Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`);
+  return `{${members.join(",")}}`;
+}
+
+function ed25519(seed) {
+  const der = Buffer.concat([PKCS8_ED25519, Buffer.from(seed.slice(2), "hex")]);
+  const secret = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  const { x } = createPublicKey(secret).export({ format: "jwk" });
+  return { private: secret, public: Buffer.from(x, "base64url").toString("hex") };
+}
+
 const check = process.argv.includes("--check");
 mkdirSync(FOLDER, { recursive: true });
-for (const [name, vectors] of Object.entries({ eip3009: eip3009(), eip1559: eip1559() })) {
+for (const [name, vectors] of Object.entries({ eip3009: eip3009(), eip1559: eip1559(), intents: intents() })) {
   const file = new URL(`${name}.json`, FOLDER);
   const text = `${JSON.stringify(vectors, null, 2)}\n`;
   if (!check) writeFileSync(file, text);
