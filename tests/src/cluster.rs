@@ -14,7 +14,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 use tercet_api::payment::{PaymentStatus, PaymentView};
-use tercet_cli::demo::house::{ConfigText, House, now};
+use tercet_api::problem::ProblemCode;
+use tercet_cli::demo::house::{ActError, ConfigText, House, now};
 use tercet_cli::demo::process::{Process, program};
 use tercet_cli::demo::testbed::{ONE_ETHER_WEI, Rpc, peers_in, usdc};
 use tercet_policy::chain::Chain;
@@ -240,12 +241,18 @@ impl Cluster {
         })
     }
 
-    /// Signs and posts an intent.
+    /// Signs and posts an intent, and yields where the payment stands, refused or not.
     ///
     /// # Errors
-    /// [`tercet_cli::demo::house::ActError`].
+    /// [`ActError`] other than a refusal.
     pub async fn pay(&self, intent: PaymentIntent) -> Result<PaymentView> {
-        Ok(self.house.line()?.pay(self.house.sign_intent(intent)?).await?)
+        let (id, line) = (intent.id, self.house.line()?);
+        match line.pay(self.house.sign_intent(intent)?).await {
+            Err(ActError::Problem(problem)) if problem.code == ProblemCode::Refused => {
+                Ok(line.payment(&id).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// Follows a payment until `until` holds.

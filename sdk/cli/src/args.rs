@@ -91,9 +91,10 @@ pub struct Init {
     /// The chain those endpoints serve.
     #[arg(long, default_value = "eip155:8453")]
     pub chain: tercet_policy::chain::Chain,
-    /// A file with the passphrase that seals the home, mode 0600.
+    /// A file with the passphrase that seals the home, mode 0600; without it, one is made beside
+    /// the home.
     #[arg(long, value_name = "FILE")]
-    pub passphrase_file: PathBuf,
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// `tercet authority`.
@@ -165,6 +166,9 @@ pub struct Freeze {
     /// Why, for people.
     #[arg(long, default_value = "by hand")]
     pub reason: String,
+    /// Higher than the last one's; without it, one more than the coordinator shows.
+    #[arg(long)]
+    pub epoch: Option<u64>,
     /// The signatures: any one key stops, resuming takes the quorum.
     #[command(flatten)]
     pub keys: Keys,
@@ -205,6 +209,9 @@ pub struct Fetch {
     /// Refuse to pay more than this, whatever the policy allows: `0.50`, in USDC.
     #[arg(long)]
     pub at_most: Option<String>,
+    /// Write what came to this file instead.
+    #[arg(long, short = 'o')]
+    pub output: Option<PathBuf>,
     /// The paying wallet; without it, the agent's only one.
     #[arg(long)]
     pub wallet: Option<alloy_primitives::Address>,
@@ -240,7 +247,7 @@ pub enum Payment {
         cursor: Option<String>,
         /// How many.
         #[arg(long, default_value_t = 20)]
-        limit: u32,
+        limit: u16,
     },
 }
 

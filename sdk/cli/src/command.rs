@@ -2,5 +2,9 @@
 
 pub mod agent;
 pub mod authority;
+pub mod doctor;
+pub mod init;
 pub mod node;
+pub mod pay;
 pub mod policy;
+pub mod wallet;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tercet::client::ClientError;
 use tercet_api::payment::RefusalBy;
 use tercet_api::problem::{Problem, ProblemCode};
 use tercet_policy::document::DocumentError;
@@ -80,6 +81,9 @@ pub enum CliError {
         /// What to do.
         next: String,
     },
+    /// The wallet could not do it.
+    #[error(transparent)]
+    Wallet(Box<tercet::Error>),
     /// Something else failed.
     #[error("{0}")]
     Failed(String),
@@ -111,6 +115,7 @@ impl CliError {
             Self::Unknown { .. } => Exit::Unknown,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Problem(problem) => problem_exit(problem.code),
+            Self::Wallet(error) => wallet_exit(error),
             Self::Document(_) | Self::Failed(_) => Exit::Failure,
         }
     }
@@ -135,6 +140,7 @@ impl CliError {
             }
             Self::Unreachable { .. } => "Run `tercet doctor`.".into(),
             Self::Setup { next, .. } => next.clone(),
+            Self::Wallet(error) => wallet_next(error),
             Self::Failed(_) => {
                 "Run `tercet doctor`; the node's and coordinator's logs say more.".into()
             }
@@ -148,8 +154,85 @@ impl CliError {
             Self::Problem(problem) => json!({ "problem": problem }),
             Self::Refused(refusals) => json!({ "refusals": refusals }),
             Self::Unknown { payment, .. } => json!({ "payment": payment }),
+            Self::Wallet(error) => wallet_more(error),
             _ => Value::Null,
         }
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Problem(problem) if !problem.refusals.is_empty() => {
+                Self::Refused(problem.refusals)
+            }
+            ClientError::Problem(problem) => Self::Problem(problem),
+            ClientError::Unreachable { detail } | ClientError::NotTheApi { detail } => {
+                Self::Unreachable { what: "the coordinator".into(), detail }
+            }
+            ClientError::Url { .. } => Self::Usage(error.to_string()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<tercet::Error> for CliError {
+    fn from(error: tercet::Error) -> Self {
+        match error {
+            tercet::Error::Coordinator(error) => (*error).into(),
+            tercet::Error::Refused { refusals, .. } => Self::Refused(refusals),
+            tercet::Error::NotReady(detail) => {
+                Self::Setup { detail, next: "Run `tercet doctor`.".into() }
+            }
+            other => Self::Wallet(Box::new(other)),
+        }
+    }
+}
+
+const fn wallet_exit(error: &tercet::Error) -> Exit {
+    use tercet::Error as E;
+    match error {
+        E::BadRequest(_) => Exit::Usage,
+        E::Declined(_) | E::Refused { .. } => Exit::Refused,
+        E::Unknown(_) => Exit::Unknown,
+        E::PaidNotDelivered { .. } => Exit::NotDelivered,
+        E::Unreachable { .. } => Exit::Unreachable,
+        E::Journal(_) | E::NotReady(_) => Exit::Setup,
+        _ => Exit::Failure,
+    }
+}
+
+fn wallet_next(error: &tercet::Error) -> String {
+    use tercet::Error as E;
+    match error {
+        E::BadRequest(_) => "Correct the request.".into(),
+        E::Declined(_) => "Nothing was signed. The agent's own rules are in wallet.toml.".into(),
+        E::NotSigned { .. } => "Call again: the same request goes on with the same intent.".into(),
+        E::Unknown(open) => format!(
+            "Do not pay again. Fetch the same URL once more, or ask `tercet payment show {}`.",
+            open.intent
+        ),
+        E::PaidNotDelivered { .. } => "Turn to the merchant with the transaction.".into(),
+        E::NotPaid { .. } => "Nothing was paid; call again if you like.".into(),
+        E::Unreachable { .. } => {
+            "Nothing was signed. Check the URL, and the chain endpoints with `tercet doctor`."
+                .into()
+        }
+        _ => "Run `tercet doctor`.".into(),
+    }
+}
+
+fn wallet_more(error: &tercet::Error) -> Value {
+    use tercet::Error as E;
+    match error {
+        E::Declined(why) => json!({ "declined": why }),
+        E::Unknown(open) => json!({ "payment": open.intent, "deadline": open.deadline }),
+        E::PaidNotDelivered { receipt } => json!({ "receipt": receipt }),
+        E::NotSigned { intent, retryable, .. } => {
+            json!({ "payment": intent, "retryable": retryable })
+        }
+        E::NotPaid { intent, .. } => json!({ "payment": intent }),
+        _ => Value::Null,
     }
 }
 

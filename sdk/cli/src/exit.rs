@@ -18,11 +18,13 @@ pub enum Exit {
     Unreachable = 5,
     /// A file or a setting is not as it needs to be.
     Setup = 6,
+    /// The chain shows the payment, and the merchant delivered nothing.
+    NotDelivered = 7,
 }
 
 impl Exit {
     /// All codes, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -30,6 +32,7 @@ impl Exit {
         Self::Unknown,
         Self::Unreachable,
         Self::Setup,
+        Self::NotDelivered,
     ];
 
     /// The number.
@@ -49,6 +52,7 @@ impl Exit {
             Self::Unknown => "unknown_outcome",
             Self::Unreachable => "unreachable",
             Self::Setup => "setup",
+            Self::NotDelivered => "not_delivered",
         }
     }
 
@@ -63,6 +67,7 @@ impl Exit {
             Self::Unknown => "the payment may or may not settle; `tercet payment show ID` tells",
             Self::Unreachable => "the coordinator, the chain or the merchant does not answer",
             Self::Setup => "a file or a setting is not as it needs to be; `tercet doctor` tells",
+            Self::NotDelivered => "paid, and the merchant delivered nothing",
         }
     }
 }
@@ -76,7 +81,8 @@ Exit codes:
   3  a policy or a node said no; nothing was signed
   4  the payment may or may not settle; `tercet payment show ID` tells
   5  the coordinator, the chain or the merchant does not answer
-  6  a file or a setting is not as it needs to be; `tercet doctor` tells";
+  6  a file or a setting is not as it needs to be; `tercet doctor` tells
+  7  paid, and the merchant delivered nothing";
 
 #[cfg(test)]
 mod tests {

@@ -47,13 +47,21 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, expected: &'static str) -> Re
 /// # Errors
 /// [`CliError::File`].
 pub fn write_private(path: &Path, text: &str) -> Result<(), CliError> {
+    write_private_bytes(path, text.as_bytes())
+}
+
+/// [`write_private`] of bytes that need not be text.
+///
+/// # Errors
+/// [`CliError::File`].
+pub fn write_private_bytes(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     std::fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .map_err(CliError::file(path))
 }
 

@@ -10,7 +10,6 @@
 
 pub mod answer;
 pub mod args;
-pub mod client;
 pub mod command;
 pub mod console;
 pub mod demo;
@@ -18,6 +17,7 @@ pub mod error;
 pub mod exit;
 pub mod file;
 pub mod keyfile;
+pub mod line;
 pub mod tls;
 
 use answer::Answer;
@@ -30,9 +30,19 @@ use error::CliError;
 /// # Errors
 /// [`CliError`], which knows its exit code and the next step.
 pub async fn run(args: Args, console: &Console) -> Result<Answer, CliError> {
-    let _ = console;
     match &args.command {
+        Command::Demo(demo) => Box::pin(demo::run(demo, console)).await,
+        Command::Init(init) => command::init::run(init, &args),
         Command::Authority(command) => command::authority::run(command),
-        _ => Err(CliError::Usage("later".into())),
+        Command::Agent(command) => command::agent::run(command, &args).await,
+        Command::Wallet(command) => Box::pin(command::wallet::run(command, &args, console)).await,
+        Command::Fetch(fetch) => Box::pin(command::pay::fetch(fetch, &args, console)).await,
+        Command::Transfer(transfer) => {
+            Box::pin(command::pay::transfer(transfer, &args, console)).await
+        }
+        Command::Payment(command) => command::pay::payment(command, &args).await,
+        Command::Policy(command) => command::policy::run(command, &args).await,
+        Command::Node(command) => command::node::run(command, &args).await,
+        Command::Doctor => command::doctor::run(&args).await,
     }
 }

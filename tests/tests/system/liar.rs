@@ -142,9 +142,13 @@ fn change(envelope: &mut SignedIntent, with: impl FnOnce(&mut tercet_policy::int
     }
 }
 
-/// Tells the lie of the case whose place in the list stands in the intent's amount.
+/// Tells the lie of the case whose place in the list stands in the intent's amount, and lets no
+/// node know what the other one answered.
 fn rewrite() -> Rewrite {
     Arc::new(|mut frame| {
+        if matches!(frame, ToNode::Abort { .. }) {
+            return Vec::new();
+        }
         if let ToNode::Sign { envelope, claim, .. } = &mut frame
             && let Some(case) = case_of(&envelope.document)
         {

@@ -2,28 +2,28 @@
 
 use std::path::Path;
 
-use reqwest::Method;
-use tercet_api::resource::{AgentView, EnrolAgent, FreezeAgent};
+use tercet::client::Client;
+use tercet_api::resource::AgentView;
 use tercet_policy::document::{self, Document, Enrolment, NodeKeys, Signed};
-use tercet_policy::party::{AgentId, NodeId};
+use tercet_policy::party::NodeId;
 
 use crate::answer::Answer;
-use crate::args::{Agent, Enrol, Freeze};
-use crate::client::Coordinator;
+use crate::args::{Agent, Args, Enrol, Freeze};
 use crate::error::CliError;
 use crate::file::read_json;
 use crate::keyfile::{AuthorityKey, open_all};
+use crate::line;
 
 /// Runs the command.
 ///
 /// # Errors
 /// [`CliError`].
-pub async fn run(command: &Agent, coordinator: &Coordinator) -> Result<Answer, CliError> {
-    let view: AgentView = match command {
-        Agent::Enrol(enrol) => enrol_agent(enrol, coordinator).await?,
-        Agent::Freeze(freeze) => set_frozen(freeze, true, coordinator).await?,
-        Agent::Unfreeze(freeze) => set_frozen(freeze, false, coordinator).await?,
-        Agent::Show { agent } => coordinator.get(&format!("/v1/agents/{agent}")).await?,
+pub async fn run(command: &Agent, args: &Args) -> Result<Answer, CliError> {
+    let view = match command {
+        Agent::Enrol(enrol) => enrol_agent(enrol, &line::without_credentials(args)?).await?,
+        Agent::Freeze(freeze) => set_frozen(freeze, true, &line::open(args)?).await?,
+        Agent::Unfreeze(freeze) => set_frozen(freeze, false, &line::open(args)?).await?,
+        Agent::Show { agent } => line::open(args)?.agent(agent).await?,
     };
     Ok(Answer::of(text(&view), &view))
 }
@@ -38,9 +38,9 @@ pub fn sign_all<T: Document>(document: T, keys: &[AuthorityKey]) -> Result<Signe
     Ok(signed)
 }
 
-async fn enrol_agent(enrol: &Enrol, coordinator: &Coordinator) -> Result<AgentView, CliError> {
+async fn enrol_agent(enrol: &Enrol, coordinator: &Client) -> Result<AgentView, CliError> {
     let enrolment = sign_all(enrolment(enrol)?, &open_all(&enrol.keys.keys)?)?;
-    coordinator.put(Method::POST, "/v1/agents", &EnrolAgent { enrolment }).await
+    Ok(coordinator.enrol(enrolment).await?)
 }
 
 fn enrolment(enrol: &Enrol) -> Result<Enrolment, CliError> {
@@ -74,20 +74,20 @@ fn node_keys(path: &Path) -> Result<NodeKeys, CliError> {
 async fn set_frozen(
     freeze: &Freeze,
     frozen: bool,
-    coordinator: &Coordinator,
+    coordinator: &Client,
 ) -> Result<AgentView, CliError> {
-    let agent: AgentId = freeze.agent.clone();
-    let view: AgentView = coordinator.get(&format!("/v1/agents/{agent}")).await?;
+    let epoch = match freeze.epoch {
+        Some(epoch) => epoch,
+        None => coordinator.agent(&freeze.agent).await?.freeze_epoch.saturating_add(1),
+    };
     let document = document::Freeze {
-        agent: agent.clone(),
-        epoch: view.freeze_epoch.saturating_add(1),
+        agent: freeze.agent.clone(),
+        epoch,
         frozen,
         reason: freeze.reason.clone(),
     };
-    let freeze = sign_all(document, &open_all(&freeze.keys.keys)?)?;
-    let verb = if frozen { "freeze" } else { "unfreeze" };
-    let path = format!("/v1/agents/{agent}/{verb}");
-    coordinator.put(Method::POST, &path, &FreezeAgent { freeze }).await
+    let signed = sign_all(document, &open_all(&freeze.keys.keys)?)?;
+    Ok(coordinator.freeze(signed).await?)
 }
 
 fn text(view: &AgentView) -> String {

@@ -4,18 +4,18 @@ use serde_json::json;
 use tercet_api::resource::NodeView;
 
 use crate::answer::Answer;
-use crate::args::Node;
-use crate::client::Coordinator;
+use crate::args::{Args, Node};
 use crate::error::CliError;
+use crate::line;
 
 /// Runs the command.
 ///
 /// # Errors
 /// [`CliError`].
-pub async fn run(command: &Node, coordinator: &Coordinator) -> Result<Answer, CliError> {
+pub async fn run(command: &Node, args: &Args) -> Result<Answer, CliError> {
     match command {
         Node::Status => {
-            let nodes: Vec<NodeView> = coordinator.get("/v1/nodes").await?;
+            let nodes = line::open(args)?.nodes().await?;
             let lines: Vec<_> = nodes.iter().map(line).collect();
             let text =
                 if lines.is_empty() { "no nodes are known".into() } else { lines.join("\n") };

@@ -4,50 +4,44 @@ mod explain;
 
 use std::path::Path;
 
-use reqwest::Method;
 use serde_json::{Value, json};
-use tercet_api::resource::PolicyView;
+use tercet::client::Client;
 use tercet_policy::rules::{Policy, PolicyDocument, SignedPolicy};
 
 use crate::answer::Answer;
-use crate::args;
-use crate::client::Coordinator;
+use crate::args::{self, Args};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::file::{pretty, read_text, write_private};
 use crate::keyfile::{AuthorityKey, open_all};
+use crate::line;
 
 pub use explain::PastPayment;
 
-/// Runs the commands that need nobody else.
+/// Runs the command.
 ///
 /// # Errors
 /// [`CliError`].
-pub fn run(command: &args::Policy) -> Result<Option<Answer>, CliError> {
+pub async fn run(command: &args::Policy, args: &Args) -> Result<Answer, CliError> {
     match command {
-        args::Policy::Check { file } => check(file).map(Some),
+        args::Policy::Put { file } => put(file, &line::without_credentials(args)?).await,
+        args::Policy::Check { file } => check(file),
         args::Policy::Sign { file, out, keys } => {
-            sign(file, out.as_deref(), &open_all(&keys.keys)?).map(Some)
+            sign(file, out.as_deref(), &open_all(&keys.keys)?)
         }
-        args::Policy::Explain(ask) => explain::run(ask).map(Some),
-        args::Policy::Put { .. } => Ok(None),
+        args::Policy::Explain(ask) => explain::run(ask),
     }
 }
 
-/// Installs a signed policy.
-///
-/// # Errors
-/// [`CliError`].
-pub async fn put(file: &Path, coordinator: &Coordinator) -> Result<Answer, CliError> {
+async fn put(file: &Path, coordinator: &Client) -> Result<Answer, CliError> {
     let text = read_text(file)?;
-    let body = signed_body(&text).ok_or_else(|| CliError::Form {
+    let signed = signed_body(&text).ok_or_else(|| CliError::Form {
         path: file.into(),
         expected: "a signed policy",
         detail: "run `tercet policy sign` first".into(),
     })?;
-    let agent = parse(file, &body.document.yaml)?.agent().clone();
-    let path = format!("/v1/agents/{agent}/policy");
-    let view: PolicyView = coordinator.put(Method::PUT, &path, &body).await?;
+    let agent = parse(file, &signed.document.yaml)?.agent().clone();
+    let view = coordinator.put_policy(&agent, &signed).await?;
     let text = format!(
         "policy {} (epoch {}) is installed for {}; its nodes check it for themselves",
         view.name, view.epoch, view.agent

@@ -3,7 +3,7 @@
 //! ```text
 //! folder/
 //!   authority.key  coordinator.toml  coordinator.sqlite  logs/
-//!   agent/ operator/ recovery/   node.toml  passphrase  home/
+//!   agent/ operator/ recovery/   <role>.toml  passphrase  home/
 //! ```
 //! Does not protect against: anything. All three shares lie in one folder, which is the opposite
 //! of what Tercet is for; it is a demonstration.
@@ -75,7 +75,7 @@ pub struct Seat {
     pub party: Party,
     /// The public half of its identity.
     pub keys: NodeKeys,
-    /// Its folder, with `node.toml`, `passphrase` and `home`.
+    /// Its folder, with its configuration, `passphrase` and `home`.
     pub folder: PathBuf,
     /// Where its health is asked.
     pub health: SocketAddr,
@@ -91,7 +91,7 @@ impl Seat {
     /// Its configuration.
     #[must_use]
     pub fn config(&self) -> PathBuf {
-        self.folder.join("node.toml")
+        self.folder.join(format!("{}.toml", self.party))
     }
 
     /// Opens the home, which no process may be using.

@@ -1,4 +1,4 @@
-//! Child processes that end with their parent: each logs to a file and is killed on drop.
+//! Child processes that end with their parent: each logs to a file and is ended on drop.
 //!
 //! Does not protect against: a parent that is killed with SIGKILL. The peers end with their
 //! standard input then; nodes and coordinator stay until somebody stops them.
@@ -16,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 pub const START_SECONDS_MAX: u64 = 60;
 /// How long a child may take to end after SIGTERM before it is killed.
 pub const STOP_SECONDS_MAX: u64 = 20;
+/// How long a dropped child may take to end in order, in seconds.
+const DROP_SECONDS_MAX: u64 = 3;
 const LOG_TAIL_LINES: usize = 30;
 const POLL: Duration = Duration::from_millis(20);
 
@@ -194,6 +196,7 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Sends a signal; one that has ended already gets none.
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
@@ -203,8 +206,17 @@ impl Process {
     }
 }
 
+/// In order, so that a peer ends what it has started itself; by force where that does not help.
 impl Drop for Process {
     fn drop(&mut self) {
+        self.signal(Signal::TERM);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(DROP_SECONDS_MAX) {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(POLL),
+                _ => return,
+            }
+        }
         self.kill();
     }
 }

@@ -34,8 +34,9 @@ impl Desk {
 
     fn ask(&self, words: &[&str]) -> Result<Answer, CliError> {
         let args = Args::try_parse_from([&["tercet", "policy"], words].concat()).unwrap();
-        let Command::Policy(command) = args.command else { panic!("not a policy command") };
-        run(&command).map(Option::unwrap)
+        let Command::Policy(command) = &args.command else { panic!("not a policy command") };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(run(command, &args))
     }
 }
 
