@@ -100,6 +100,8 @@ pub struct Signer {
     threads: Threads,
     budget: Budget,
     peers: Peers,
+    /// Held while parameters or a share are put on disk, for each looks at the other first.
+    keeping: tokio::sync::Mutex<()>,
     crash_at: Option<CrashPoint>,
     bug: OnceLock<String>,
     journal_fault: OnceLock<String>,
@@ -126,6 +128,7 @@ impl Signer {
             threads: Threads::new(ThreadLimits::default()),
             budget: Budget::default(),
             peers: Peers::default(),
+            keeping: tokio::sync::Mutex::default(),
             crash_at: parts.crash_at,
             bug: OnceLock::new(),
             journal_fault: OnceLock::new(),

@@ -151,16 +151,35 @@ impl Signer {
         {
             return Ok(aux);
         }
-        if self.journal.roll().wallets().any(|(_, of)| of.agent == *agent) {
-            return Err(Failure::AuxInUse { agent: agent.clone() }.into());
-        }
+        self.refuse_under_wallets(agent)?;
         let primes = self.find_primes(mesh.cancel().clone(), report).await?;
         let aux = self.make_aux(mesh, session, primes, report).await?;
         self.prove(mesh, session, &aux, report).await?;
-        let (agent, hash) = (agent.clone(), ContentHash(aux.aux_hash().0));
-        self.off_runtime(move |vault| vault.keep_aux(&agent, aux, now)).await?;
+        let hash = ContentHash(aux.aux_hash().0);
+        self.keep_parameters(agent, aux, now).await?;
         mesh.kept(KEPT_RUN).await?;
         Ok(hash)
+    }
+
+    /// Keeps new parameters, unless a wallet was made while they were: a share is of no use without
+    /// the parameters it was made under, and the making takes minutes.
+    pub(super) async fn keep_parameters(
+        &self,
+        agent: &AgentId,
+        aux: GroupAux,
+        now: UnixSeconds,
+    ) -> Result<(), GateError> {
+        let _alone = self.keeping.lock().await;
+        self.refuse_under_wallets(agent)?;
+        let agent = agent.clone();
+        self.off_runtime(move |vault| vault.keep_aux(&agent, aux, now).map(drop)).await
+    }
+
+    fn refuse_under_wallets(&self, agent: &AgentId) -> Result<(), Failure> {
+        if self.journal.roll().wallets().any(|(_, of)| of.agent == *agent) {
+            return Err(Failure::AuxInUse { agent: agent.clone() });
+        }
+        Ok(())
     }
 
     async fn find_primes(
@@ -321,11 +340,27 @@ impl Signer {
         let share = self.keygen(mesh, (session, 0), &aux, nonces).await?;
         let address = share.card().address;
         let transcript = ContentHash(share.transcript_hash());
-        // The row comes first: a share that the journal does not know is refused at start.
-        self.journal.add_wallet(agent, address, request).await?;
-        self.off_runtime(move |vault| vault.keep_share(&share, now)).await?;
+        self.keep_wallet((agent, request), share, now).await?;
         mesh.kept(KEPT_RUN).await?;
         Ok(MadeWallet { address, transcript })
+    }
+
+    /// Records and keeps a share, unless its group's parameters were replaced while it was made.
+    pub(super) async fn keep_wallet(
+        &self,
+        (agent, request): (AgentId, RequestId),
+        share: WalletShare,
+        now: UnixSeconds,
+    ) -> Result<(), GateError> {
+        let card = share.card();
+        let (address, under) = (card.address, ContentHash(card.aux_hash.0));
+        let _alone = self.keeping.lock().await;
+        if self.aux_hash(&agent)? != Some(under) {
+            return Err(Failure::AuxReplaced { agent }.into());
+        }
+        // The row comes first: a share that the journal does not know is refused at start.
+        self.journal.add_wallet(agent, address, request).await?;
+        self.off_runtime(move |vault| vault.keep_share(&share, now)).await
     }
 
     /// Makes a key and compares what came out.

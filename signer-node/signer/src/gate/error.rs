@@ -55,6 +55,12 @@ pub enum Failure {
         /// The agent.
         agent: AgentId,
     },
+    /// A wallet's share was made under parameters that were replaced meanwhile.
+    #[error("the parameters of agent {agent}'s group were replaced while the wallet was made")]
+    AuxReplaced {
+        /// The agent.
+        agent: AgentId,
+    },
     /// There was a bug before.
     #[error("this node refuses until it is started anew, after: {bug}")]
     Halted {
@@ -90,7 +96,8 @@ impl Failure {
             | Self::Document(_)
             | Self::OtherKeysEnrolled { .. }
             | Self::NotAnEverydayRole
-            | Self::AuxInUse { .. } => Culprit::NotReady,
+            | Self::AuxInUse { .. }
+            | Self::AuxReplaced { .. } => Culprit::NotReady,
             Self::Halted { .. } | Self::Bug(_) => Culprit::Bug,
         }
     }

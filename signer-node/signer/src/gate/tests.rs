@@ -14,7 +14,7 @@ use tercet_policy::proposal::{ChainTerms, ProposalClaim};
 use tercet_policy::refusal::{ClaimField, Refusal};
 use tokio_util::sync::CancellationToken;
 
-use self::house::{House, NOW, fresh, honest, policy_text, request, transfer, wires, x402};
+use self::house::{House, NOW, fixture_aux, fresh, honest, policy_text, request, transfer, wires, x402};
 use super::*;
 use crate::channel::ChannelError;
 use crate::session::{SessionError, SessionWire};
@@ -304,6 +304,38 @@ async fn parameters_that_a_party_lost_are_not_replaced_under_wallets() {
         "{ended:?}"
     );
     assert!(ended.iter().all(Result::is_err));
+}
+
+/// A preparation takes minutes. A wallet that was made meanwhile would be lost with the money on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parameters_that_come_late_do_not_take_the_place_of_those_under_a_wallet() {
+    let house = House::new().await;
+    house.wallet().await;
+    let operator = house.signer(Party::Operator);
+    let late = fixture_aux(Party::Operator);
+    let kept = operator.keep_parameters(&house.agent, late, NOW).await;
+    assert!(matches!(kept, Err(GateError::Failed(Failure::AuxInUse { .. }))), "{kept:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_under_parameters_that_were_replaced_meanwhile_is_not_kept() {
+    let house = Arc::new(House::new().await);
+    let (agent, operator) = (house.signer(Party::Agent), house.signer(Party::Operator));
+    let alone = operator.keeping.lock().await;
+    let making = Arc::clone(&house);
+    let making = tokio::spawn(async move { making.make_wallet(1, honest()).await });
+    while agent.journal.roll().wallets().next().is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    house.lose_aux(Party::Operator);
+    drop(alone);
+    let made = making.await.unwrap();
+    let replaced = |made: &Result<_, GateError>| {
+        matches!(made, Err(GateError::Failed(Failure::AuxReplaced { .. })))
+    };
+    assert!(made.iter().any(replaced), "{made:?}");
+    assert!(made.iter().all(Result::is_err), "no party announces it: {made:?}");
+    assert!(operator.wallets().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

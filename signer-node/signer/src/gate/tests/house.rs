@@ -175,13 +175,7 @@ impl House {
 
     fn give_fixture_aux(&self) {
         for (signer, party) in self.signers.iter().zip(Party::ALL) {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
-            let file = format!("{folder}/TEST-ONLY-group-aux-{party}.json");
-            let text = std::fs::read(file).unwrap();
-            let mut fixture: serde_json::Value = serde_json::from_slice(&text).unwrap();
-            let payload = serde_json::to_vec(&fixture["payload"].take()).unwrap();
-            let aux = GroupAux::from_sealed_bytes(&payload, party).unwrap();
-            signer.vault.keep_aux(&self.agent, aux, NOW).unwrap();
+            signer.vault.keep_aux(&self.agent, fixture_aux(party), NOW).unwrap();
         }
     }
 
@@ -255,6 +249,15 @@ impl House {
         let terms = terms_without_chain(&intent).unwrap();
         ProposalClaim::honest(&intent, terms, 1)
     }
+}
+
+/// A party's share of a group's parameters that was made before.
+pub(super) fn fixture_aux(party: Party) -> GroupAux {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let text = std::fs::read(format!("{folder}/TEST-ONLY-group-aux-{party}.json")).unwrap();
+    let mut fixture: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let payload = serde_json::to_vec(&fixture["payload"].take()).unwrap();
+    GroupAux::from_sealed_bytes(&payload, party).unwrap()
 }
 
 pub(super) fn request(
