@@ -2,9 +2,10 @@
 //!
 //! Promises: documents take effect before anything that came after them; sessions are bounded in
 //! number and each runs on its own; when the line is lost, every session that spoke over it ends.
-//! Refuses: sessions over the limit, frames over theirs. Frames of sessions that are not, or are
-//! no longer, are dropped and counted.
+//! Refuses: sessions over the limit, frames over theirs. Frames of sessions that are no longer, or
+//! that do not begin within [`early::EARLY_MS_MAX`], are dropped and counted.
 
+mod early;
 mod paperwork;
 mod session;
 
@@ -24,6 +25,7 @@ use crate::progress::CeremonyProgress;
 use crate::relay::Listener;
 use crate::ticket::Tickets;
 
+use self::early::Early;
 use self::session::Work;
 
 /// Takes frames to where they belong.
@@ -32,11 +34,18 @@ pub(crate) struct Switchboard {
     outbox: mpsc::Sender<FromNode>,
     tickets: Arc<Tickets>,
     progress: broadcast::Sender<CeremonyProgress>,
-    sessions: Mutex<HashMap<SessionId, Seat>>,
+    sessions: Mutex<Sessions>,
     sessions_max: usize,
     running: TaskTracker,
     is_stopping: AtomicBool,
     dropped: AtomicU64,
+}
+
+/// The sessions that run, and frames for such as are about to.
+#[derive(Default)]
+struct Sessions {
+    seats: HashMap<SessionId, Seat>,
+    early: Early,
 }
 
 /// A session's end of the line.
@@ -68,6 +77,8 @@ impl Switchboard {
 
     /// Frames that were nobody's.
     pub(crate) fn dropped_frames(&self) -> u64 {
+        let expired = self.sessions().early.drop_expired();
+        self.count_dropped(expired);
         self.dropped.load(Ordering::Relaxed)
     }
 
@@ -85,7 +96,7 @@ impl Switchboard {
 
     /// Calls every session off.
     pub(crate) fn call_off_all(&self) {
-        self.seats().values().for_each(|seat| seat.cancel.cancel());
+        self.sessions().seats.values().for_each(|seat| seat.cancel.cancel());
     }
 
     fn begin(self: &Arc<Self>, session: SessionId, work: Work) {
@@ -100,7 +111,7 @@ impl Switchboard {
         let board = Arc::clone(self);
         self.running.spawn(async move {
             Box::pin(session::run(&board, session, work, incoming, cancel)).await;
-            board.seats().remove(&session);
+            board.sessions().seats.remove(&session);
         });
     }
 
@@ -108,24 +119,27 @@ impl Switchboard {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err("this node is stopping");
         }
-        let mut seats = self.seats();
-        if seats.len() >= self.sessions_max {
+        let mut sessions = self.sessions();
+        let early = sessions.early.take(session);
+        if sessions.seats.len() >= self.sessions_max {
             return Err("this node is busy: it runs as many sessions as it may");
         }
-        match seats.entry(session) {
-            std::collections::hash_map::Entry::Occupied(_) => Err("the session runs already"),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(seat);
-                Ok(())
-            }
+        if sessions.seats.contains_key(&session) {
+            return Err("the session runs already");
         }
+        for frame in early {
+            // The queue is empty and holds more than may come early.
+            drop(seat.frames.try_send(frame));
+        }
+        sessions.seats.insert(session, seat);
+        Ok(())
     }
 
     fn deliver(&self, session: SessionId, from: Party, bytes: Vec<u8>) {
-        let seats = self.seats();
-        let Some(seat) = seats.get(&session) else {
-            drop(seats);
-            return self.count_dropped();
+        let mut sessions = self.sessions();
+        let Some(seat) = sessions.seats.get(&session) else {
+            let dropped = sessions.early.hold(session, from, bytes);
+            return self.count_dropped(dropped);
         };
         if bytes.len() > SEALED_FRAME_BYTES_MAX {
             tracing::warn!(%session, %from, "a frame over the limit ends its session");
@@ -133,7 +147,7 @@ impl Switchboard {
         }
         match seat.frames.try_send((from, bytes)) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Closed(_)) => self.count_dropped(),
+            Err(mpsc::error::TrySendError::Closed(_)) => self.count_dropped(1),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 tracing::warn!(%session, %from, "a flood of frames ends its session");
                 seat.cancel.cancel();
@@ -148,12 +162,12 @@ impl Switchboard {
         }
     }
 
-    fn count_dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+    fn count_dropped(&self, frames: u64) {
+        self.dropped.fetch_add(frames, Ordering::Relaxed);
     }
 
-    /// A panic of another holder leaves the map whole: every change to it is one call.
-    fn seats(&self) -> MutexGuard<'_, HashMap<SessionId, Seat>> {
+    /// A panic of another holder leaves the maps whole: every change to them is one call.
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -174,12 +188,12 @@ impl Listener for Arc<Switchboard> {
                 self.begin(session, work);
             }
             ToNode::Frame { session, from, bytes } => self.deliver(session, from, bytes),
-            ToNode::Abort { session, reason } => match self.seats().get(&session) {
+            ToNode::Abort { session, reason } => match self.sessions().seats.get(&session) {
                 Some(seat) => {
                     tracing::info!(%session, reason, "the coordinator called a session off");
                     seat.cancel.cancel();
                 }
-                None => self.count_dropped(),
+                None => self.count_dropped(1),
             },
         }
     }
@@ -189,6 +203,6 @@ impl Listener for Arc<Switchboard> {
     }
 
     fn garbage(&self) {
-        self.count_dropped();
+        self.count_dropped(1);
     }
 }

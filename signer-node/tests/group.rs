@@ -186,7 +186,7 @@ async fn garbage_and_foreign_frames_are_dropped_and_counted() {
     let group = Group::new().await;
     let node = group.start(Party::Operator).await.unwrap();
     node.wait_connected(Duration::from_secs(10)).await.unwrap();
-    let foreign = ToNode::Frame { session: session(9), from: Party::Agent, bytes: vec![1; 48] };
+    let foreign = ToNode::Frame { session: session(9), from: Party::Agent, bytes: vec![1; 100] };
     group.courier.send(Party::Operator, &foreign).await;
     group.courier.send_text(Party::Operator, "{\"type\":\"sing\"}".to_owned()).await;
     group.courier.send_text(Party::Operator, "not json".to_owned()).await;
@@ -200,6 +200,33 @@ async fn garbage_and_foreign_frames_are_dropped_and_counted() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     node.wait_connected(Duration::from_secs(10)).await.unwrap();
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_frame_may_overtake_the_word_that_begins_its_session() {
+    let mut group = Group::new().await;
+    let nodes = group.start_all().await;
+    let request = WalletRequest {
+        agent: agent(),
+        request: RequestId([1; 32]),
+        label: "test".to_owned(),
+        created_at: now(),
+    };
+    let request = nodes[0].identity().sign_wallet_request(request).unwrap();
+    for party in Party::ALL {
+        let frame = ToNode::Keygen { session: session(1), request: request.clone() };
+        group.courier.send(party, &frame).await;
+        // By now the first messages of this party are at the ones after it.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    for _ in Party::ALL {
+        let made = next(&mut group.heard, |_, frame| match frame {
+            FromNode::Done { .. } => Some(Ok(())),
+            FromNode::Failed { detail, .. } => Some(Err(detail)),
+            _ => None,
+        });
+        made.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,8 +49,17 @@ impl Courier {
     }
 
     pub async fn send_text(&self, to: Party, text: String) {
-        let line = self.lines.lock().unwrap().get(&to).cloned();
-        line.unwrap().send(Message::Text(text.into())).await.unwrap();
+        // A node may know that its line stands before this end does.
+        let line = tokio::time::timeout(Duration::from_secs(10), async {
+            loop {
+                let line = self.lines.lock().unwrap().get(&to).cloned();
+                match line {
+                    Some(line) => return line,
+                    None => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        });
+        line.await.unwrap().send(Message::Text(text.into())).await.unwrap();
     }
 
     /// Cuts the line of a node.
