@@ -38,6 +38,7 @@ impl Courier {
         let taken = Arc::clone(&lines);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
                 tokio::spawn(serve(stream, Arc::clone(&nodes), Arc::clone(&taken), told.clone()));
             }
         });
