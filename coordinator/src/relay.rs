@@ -1,7 +1,8 @@
 //! The courier: which nodes are connected, which sessions run, and who may send to whom.
 //!
 //! Promises: a frame goes only from a party of a session to another party of it, within
-//! [`SESSION_FRAMES_MAX`]; when one party refuses, fails or leaves, the others are told at once;
+//! [`SESSION_FRAMES_MAX`]; a party gets nothing of a session before it was told what the session
+//! is for, and then all of it; when one party refuses, fails or leaves, the others are told at once;
 //! a node that does not read what it is sent is dropped, and no other node waits for it.
 //!
 //! Does not protect against: a coordinator that drops or delays frames. What a frame says is
@@ -26,6 +27,9 @@ pub const NODE_QUEUE_FRAMES_MAX: usize = 1_024;
 pub const SESSIONS_MAX: usize = 4_096;
 /// Events of one session waiting for whoever runs it.
 const SESSION_EVENTS_MAX: usize = 128;
+/// Frames kept for a party that was not yet told what its session is for; a peer that greets first
+/// sends a handful.
+const EARLY_FRAMES_MAX: usize = 64;
 /// Room that progress leaves for what counts: every party has at most four other events.
 const SESSION_EVENTS_RESERVED: usize = 16;
 
@@ -101,6 +105,8 @@ struct Line {
 struct Session {
     seats: Seats,
     frames: HashMap<Party, u32>,
+    /// Frames for parties that do not know of the session yet; none for those that do.
+    early: HashMap<Party, Vec<ToNode>>,
     over: Vec<Party>,
     reports: mpsc::Sender<(Party, Report)>,
 }
@@ -149,6 +155,11 @@ impl Relay {
         if inner.nodes.get(node).is_some_and(|line| line.connection == serial) {
             inner.lose(node);
         }
+    }
+
+    /// Drops a node whose key no longer counts.
+    pub fn drop_node(&self, node: &NodeId) {
+        self.lock().lose(node);
     }
 
     /// Drops every connection.
@@ -203,11 +214,16 @@ impl Relay {
             return Err(NotConnected(node.clone()).into());
         }
         let id = SessionId(id);
-        let session =
-            Session { seats: seats.clone(), frames: HashMap::new(), over: Vec::new(), reports };
+        let session = Session {
+            seats: seats.clone(),
+            frames: HashMap::new(),
+            early: seats.iter().map(|(party, _)| (party, Vec::new())).collect(),
+            over: Vec::new(),
+            reports,
+        };
         inner.sessions.insert(id, session);
         drop(inner);
-        Ok(OpenSession { relay: self, id, seats, reports: receiver })
+        Ok(OpenSession { relay: self, id, reports: receiver })
     }
 
     /// Takes a session's frame from a node. Frames of unknown sessions, of strangers to the
@@ -269,10 +285,25 @@ impl Inner {
         if *count > SESSION_FRAMES_MAX || session.over.contains(&party) {
             return;
         }
-        if let Some(node) = receiver {
+        let Some(node) = receiver else { return };
+        let frame = ToNode::Frame { session: id, from: party, bytes };
+        match session.early.get_mut(&to) {
+            Some(early) if early.len() < EARLY_FRAMES_MAX => early.push(frame),
+            Some(_) => {
+                tracing::warn!(session = %id, %to, "too many frames before the session began")
+            }
             // A receiver that is gone has been reported as lost.
-            let _ = self.send(&node, ToNode::Frame { session: id, from: party, bytes });
+            None => drop(self.send(&node, frame)),
         }
+    }
+
+    /// Tells a party what the session is for, and then what came for it before that.
+    fn begin(&mut self, id: SessionId, party: Party, frame: ToNode) -> Result<(), NotConnected> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        let early = session.early.remove(&party).unwrap_or_default();
+        let Some(node) = session.seats.node(party).cloned() else { return Ok(()) };
+        self.send(&node, frame)?;
+        early.into_iter().try_for_each(|frame| self.send(&node, frame))
     }
 
     fn report(&mut self, from: &NodeId, id: SessionId, report: Report) {
@@ -327,17 +358,16 @@ pub struct OpenSession<'a> {
     relay: &'a Relay,
     /// Its name.
     pub id: SessionId,
-    seats: Seats,
     reports: mpsc::Receiver<(Party, Report)>,
 }
 
 impl OpenSession<'_> {
-    /// Sends to one party.
+    /// Tells one party what the session is for. What its peers sent it before follows.
     ///
     /// # Errors
     /// [`NotConnected`]
-    pub fn send(&self, party: Party, frame: ToNode) -> Result<(), NotConnected> {
-        self.seats.node(party).map_or(Ok(()), |node| self.relay.send(node, frame))
+    pub fn begin(&self, party: Party, frame: ToNode) -> Result<(), NotConnected> {
+        self.relay.lock().begin(self.id, party, frame)
     }
 
     /// The next report; none when the session was ended elsewhere.

@@ -125,7 +125,7 @@ impl Session<'_> {
     ) -> Result<Outcome, Failure> {
         let mut session = self.app.relay().open(self.seats.clone())?;
         for party in Party::ALL {
-            session.send(party, frame(session.id))?;
+            session.begin(party, frame(session.id))?;
         }
         let mut outcomes: Vec<Outcome> = Vec::new();
         while outcomes.len() < Party::ALL.len() {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use tercet_api::problem::{Problem, ProblemCode};
 use tercet_api::relay::ToNode;
 use tercet_api::resource::{AgentView, EnrolAgent, FreezeAgent};
-use tercet_policy::document::{DocumentError, Freeze, Signed};
+use tercet_policy::document::{DocumentError, Enrolment, Freeze, Signed};
 use tercet_policy::party::{AgentId, Party};
 
 use super::HttpError;
@@ -38,15 +38,19 @@ pub(super) async fn enrol(
         .check(&enrolment)
         .map_err(|misfit| HttpError::new(ProblemCode::BadDocument, misfit.to_string()))?;
     let agent = enrolment.agent.clone();
-    if let Some(held) = app.directory().agent(&agent)
-        && held.enrolment.document == signed.document
-    {
-        return Ok((StatusCode::OK, Json(view(&app, &held).await?)));
+    let held = app.directory().agent(&agent);
+    if let Some(held) = held.as_ref().filter(|held| held.enrolment.document == signed.document) {
+        return Ok((StatusCode::OK, Json(view(&app, held).await?)));
     }
     if !app.store().put_enrolment(&signed, app.clock().now()).await? {
         return Err(stale(signed.document.epoch));
     }
     app.directory().put_enrolment(signed.clone());
+    let own = |enrolment: &Enrolment| enrolment.agent_node.signing;
+    if held.is_some_and(|held| own(&held.enrolment.document) != own(&signed.document)) {
+        // It was let in by a key that is no longer the agent's.
+        app.relay().drop_node(&signed.document.agent_node.id);
+    }
     app.push(&agent, &ToNode::Enrolment { document: signed });
     let record = app.directory().agent(&agent).ok_or_else(|| HttpError::not_found("agent"))?;
     Ok((StatusCode::CREATED, Json(view(&app, &record).await?)))

@@ -107,8 +107,11 @@ pub async fn wait(app: &App, id: &IntentId) {
     let receiver = app.running().lock().past_signing.get(id).map(watch::Sender::subscribe);
     if let Some(mut receiver) = receiver {
         let limit = Duration::from_secs(app.limits().payment_wait_seconds);
-        // Out of time, or the task ended: the store knows.
-        let _ = timeout(limit, receiver.wait_for(|past| *past)).await;
+        // Out of time, stopping, or the task ended: the store knows.
+        tokio::select! {
+            () = app.stop().cancelled() => {}
+            _told = timeout(limit, receiver.wait_for(|past| *past)) => {}
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl Ended {
 
 /// Runs one session to its end.
 pub(super) async fn run(app: &App, ask: &Ask) -> Ended {
-    let limit = Instant::now() + Duration::from_secs(app.limits().sign_seconds_max);
+    let limit = within(Duration::from_secs(app.limits().sign_seconds_max));
     let mut session = match app.relay().open(ask.seats.clone()) {
         Ok(session) => session,
         Err(error @ (CannotOpen::TooMany | CannotOpen::NotConnected(_))) => {
@@ -65,7 +65,7 @@ pub(super) async fn run(app: &App, ask: &Ask) -> Ended {
     }
     if Kind::of(&ask.envelope.document.payment) == Kind::Transfer {
         // An operator that refuses must not leave the account nonce taken in the agent's journal.
-        let admission = Instant::now() + Duration::from_millis(ADMISSION_MILLIS_MAX);
+        let admission = within(Duration::from_millis(ADMISSION_MILLIS_MAX));
         if let Some(ended) = tally.follow(&mut session, admission, true).await {
             return ended;
         }
@@ -80,9 +80,15 @@ pub(super) async fn run(app: &App, ask: &Ask) -> Ended {
     }
 }
 
+/// So far from now; now itself, should the clock have no such moment.
+fn within(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or(now)
+}
+
 fn send(session: &OpenSession<'_>, ask: &Ask, party: Party) -> Result<(), NotConnected> {
     let (envelope, claim) = (ask.envelope.clone(), ask.claim.clone());
-    session.send(party, ToNode::Sign { session: session.id, envelope, claim })
+    session.begin(party, ToNode::Sign { session: session.id, envelope, claim })
 }
 
 /// What was reported so far.
@@ -181,7 +187,7 @@ impl<'a> Tally<'a> {
 /// Waits a moment for the other node's own refusal: two nodes judge, and both reasons are told.
 async fn with_second(session: &mut OpenSession<'_>, first: RefusalBy) -> Vec<RefusalBy> {
     let mut refusals = vec![first];
-    let until = Instant::now() + Duration::from_millis(SECOND_REFUSAL_MILLIS);
+    let until = within(Duration::from_millis(SECOND_REFUSAL_MILLIS));
     while let Ok(Some((party, report))) = timeout_at(until, session.next()).await {
         match report {
             Report::Progress { .. } | Report::Admitted => continue,

@@ -32,13 +32,39 @@ fn frame(session: SessionId, to: Party) -> FromNode {
     FromNode::Frame { session, to, bytes: vec![1, 2, 3] }
 }
 
+fn what_for(session: SessionId) -> ToNode {
+    let agent = tercet_policy::party::AgentId::new("agent-1").unwrap();
+    ToNode::Prepare { session, agent }
+}
+
+/// A session that the operator knows of.
+fn begun(relay: &Relay) -> OpenSession<'_> {
+    let session = relay.open(seats()).unwrap();
+    session.begin(Party::Operator, what_for(session.id)).unwrap();
+    session
+}
+
+#[tokio::test]
+async fn a_party_hears_what_a_session_is_for_before_its_frames() {
+    let relay = Relay::default();
+    let _agent = relay.connect(&node("agent-1"));
+    let mut operator = relay.connect(&node("op-1"));
+    let session = relay.open(seats()).unwrap();
+    relay.receive(&node("agent-1"), frame(session.id, Party::Operator));
+    assert!(operator.queue.try_recv().is_err(), "a frame of a session that nobody told it of");
+    session.begin(Party::Operator, what_for(session.id)).unwrap();
+    assert_eq!(operator.queue.try_recv().unwrap(), what_for(session.id));
+    assert!(matches!(operator.queue.try_recv(), Ok(ToNode::Frame { .. })));
+}
+
 #[tokio::test]
 async fn frames_pass_between_the_parties_and_nobody_else() {
     let relay = Relay::default();
     let mut agent = relay.connect(&node("agent-1"));
     let mut operator = relay.connect(&node("op-1"));
     let mut stranger = relay.connect(&node("rec-1"));
-    let session = relay.open(seats()).unwrap();
+    let session = begun(&relay);
+    assert_eq!(operator.queue.try_recv().unwrap(), what_for(session.id));
     relay.receive(&node("agent-1"), frame(session.id, Party::Operator));
     let expected = ToNode::Frame { session: session.id, from: Party::Agent, bytes: vec![1, 2, 3] };
     assert_eq!(operator.queue.try_recv().unwrap(), expected);
@@ -56,7 +82,8 @@ async fn frames_of_one_party_end_at_the_limit() {
     let relay = Relay::default();
     let _agent = relay.connect(&node("agent-1"));
     let mut operator = relay.connect(&node("op-1"));
-    let session = relay.open(seats()).unwrap();
+    let session = begun(&relay);
+    assert!(operator.queue.try_recv().is_ok());
     let mut passed = 0;
     for _ in 0..=SESSION_FRAMES_MAX {
         relay.receive(&node("agent-1"), frame(session.id, Party::Operator));
