@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -87,6 +88,12 @@ pub async fn serve(
         stopping.stop().cancel();
         stopping.relay().disconnect_all();
     };
+    // Round messages are small and waited for; Nagle's algorithm would hold each for some 40 ms.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%error, "frames to this client may be slow");
+        }
+    });
     let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(graceful);
     let serving = tokio::spawn(server.into_future());
     app.stop().cancelled().await;
