@@ -45,6 +45,29 @@ fn a_changed_document_is_not_believed() {
     assert!(signed.open_by(&Ed25519PublicKey::of(&key(1))).is_err());
 }
 
+/// The point of order one is a key under which a made-up signature fits every message, unless the
+/// rules are strict.
+#[test]
+fn a_key_of_small_order_signs_nothing() {
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&identity);
+    assert!(!Ed25519PublicKey(identity).verifies(b"anything", &Ed25519Signature(signature)));
+}
+
+#[test]
+fn a_signature_under_another_name_is_not_believed() {
+    let right = Ed25519PublicKey::of(&key(1));
+    let mut signed = Signed::by(freeze(true), &key(1)).unwrap();
+    assert!(signed.clone().open_by(&right).is_ok());
+    signed.signatures[0].key = Ed25519PublicKey::of(&key(2));
+    assert!(signed.clone().open_by(&right).is_err(), "the name is wrong");
+    let mut twice = Signed::by(freeze(true), &key(1)).unwrap();
+    twice.add_signature(&key(1)).unwrap();
+    assert!(twice.open_by(&right).is_err(), "one signature, and no other");
+}
+
 #[test]
 fn a_signature_for_one_kind_is_none_for_another() {
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

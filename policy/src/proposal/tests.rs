@@ -136,6 +136,31 @@ fn proposals_with_other_terms_have_other_names() {
     }
 }
 
+/// The name is what both ends of a session must agree on: two that hold different bytes must not
+/// meet under one.
+#[test]
+fn proposals_of_other_bytes_have_other_names() {
+    let name = |payment: Payment, nonce: u64| {
+        let ChainTerms::Eip1559 { gas_limit, max_fee_per_gas, max_priority_fee_per_gas, .. } =
+            fees(60_000, 100, 1)
+        else {
+            panic!("fees are of an account")
+        };
+        let terms =
+            ChainTerms::Eip1559 { nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas };
+        let intent = authentic(payment);
+        let claim = ProposalClaim::honest(&intent, terms, 1);
+        Proposal::assemble(intent, &claim).unwrap().context_hash()
+    };
+    let payment = transfer().intent().payment.clone();
+    let Payment::Transfer(mut dearer) = payment.clone() else { panic!("a transfer") };
+    dearer.amount = Amount::from_base_units(dearer.amount.base_units() + 1);
+    let base = name(payment.clone(), 7);
+    assert_eq!(base, name(payment.clone(), 7));
+    assert_ne!(base, name(payment, 8), "another account nonce");
+    assert_ne!(base, name(Payment::Transfer(dearer), 7), "another amount");
+}
+
 #[test]
 fn the_nonce_depends_on_every_part() {
     let (a, b) = (Address::repeat_byte(1), Address::repeat_byte(2));
