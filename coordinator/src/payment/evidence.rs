@@ -70,8 +70,11 @@ pub(super) async fn watch(app: &App, record: &PaymentRecord) -> Next {
             return Next::new(Event::Noted, Facts { detail, ..record.facts.clone() });
         }
         looks = looks.saturating_add(1);
-        if looks.is_multiple_of(LOOKS_PER_BROADCAST) && record.state == State::Submitted {
-            rebroadcast(app, record).await;
+        if looks.is_multiple_of(LOOKS_PER_BROADCAST)
+            && record.state == State::Submitted
+            && let Some(next) = rebroadcast(app, record).await
+        {
+            return next;
         }
         let pace = app.clerk().poll_seconds(chain);
         let slow = if looks > LOOKS_AT_PACE { SLOWER } else { 1 };
@@ -79,13 +82,20 @@ pub(super) async fn watch(app: &App, record: &PaymentRecord) -> Next {
     }
 }
 
-/// A transaction that waits may have been forgotten by the endpoints, or undone with its block.
-async fn rebroadcast(app: &App, record: &PaymentRecord) {
+/// A transaction that waits may have been forgotten by the endpoints, or undone with its block; one
+/// that is refused now was dropped.
+async fn rebroadcast(app: &App, record: &PaymentRecord) -> Option<Next> {
     let chain = record.envelope.document.payment.chain();
-    if let Some(raw) = &record.facts.raw
-        && let Err(error) = app.clerk().broadcast(chain, raw).await
-    {
-        tracing::warn!(payment = %record.id(), %error, "cannot broadcast it again");
+    match app.clerk().broadcast(chain, record.facts.raw.as_ref()?).await {
+        Err(error @ ClerkError::Rejected { .. }) => {
+            let detail = Some(error.to_string());
+            Some(Next::new(Event::Dropped, Facts { detail, ..record.facts.clone() }))
+        }
+        Err(error) => {
+            tracing::warn!(payment = %record.id(), %error, "cannot broadcast it again");
+            None
+        }
+        Ok(_) => None,
     }
 }
 

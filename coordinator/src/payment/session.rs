@@ -127,7 +127,7 @@ impl<'a> Tally<'a> {
                 _ if self.signed.is_some() => return Some(self.out_of_time()),
                 Report::Refused(refusal) => {
                     let first = RefusalBy { by: party.to_string(), refusal };
-                    return Some(Ended::Refused(with_second(session, first).await));
+                    return Some(self.refused(session, first).await);
                 }
                 Report::Failed { kind, detail } => {
                     let detail = format!("the {party} failed: {detail}");
@@ -142,6 +142,27 @@ impl<'a> Tally<'a> {
                 }
             }
         }
+    }
+
+    /// Waits a moment for the other node: two judge, and both reasons are told. One that has the
+    /// signature outweighs a no, for a node may take part to the end and then say that it refused.
+    async fn refused(&mut self, session: &mut OpenSession<'_>, first: RefusalBy) -> Ended {
+        let mut refusals = vec![first];
+        let until = within(Duration::from_millis(SECOND_REFUSAL_MILLIS));
+        while let Ok(Some((party, report))) = timeout_at(until, session.next()).await {
+            match report {
+                Report::Progress { .. } | Report::Admitted => continue,
+                Report::Refused(refusal) => {
+                    refusals.push(RefusalBy { by: party.to_string(), refusal });
+                }
+                Report::Done(outcome) => {
+                    return self.done(party, outcome).unwrap_or_else(|| self.out_of_time());
+                }
+                _ => {}
+            }
+            break;
+        }
+        Ended::Refused(refusals)
     }
 
     /// Takes a node's good end; the session's, once both have one.
@@ -182,21 +203,4 @@ impl<'a> Tally<'a> {
             None => Ended::failed(false, "the nodes did not end in time"),
         }
     }
-}
-
-/// Waits a moment for the other node's own refusal: two nodes judge, and both reasons are told.
-async fn with_second(session: &mut OpenSession<'_>, first: RefusalBy) -> Vec<RefusalBy> {
-    let mut refusals = vec![first];
-    let until = within(Duration::from_millis(SECOND_REFUSAL_MILLIS));
-    while let Ok(Some((party, report))) = timeout_at(until, session.next()).await {
-        match report {
-            Report::Progress { .. } | Report::Admitted => continue,
-            Report::Refused(refusal) => {
-                refusals.push(RefusalBy { by: party.to_string(), refusal });
-            }
-            _ => {}
-        }
-        break;
-    }
-    refusals
 }

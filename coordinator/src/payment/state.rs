@@ -100,7 +100,7 @@ pub enum Event {
     },
     /// An endpoint of the chain took the transaction.
     Broadcast,
-    /// No endpoint knows the transaction any more.
+    /// The endpoints refuse the transaction that they took before, and the chain does not have it.
     Dropped,
     /// The authorization's end has passed by the clock; the chain has not spoken.
     Overdue,

@@ -153,7 +153,7 @@ pub(super) struct FakeChain {
     pub next_nonce: Mutex<u64>,
     pub sent: Mutex<Vec<Bytes>>,
     pub sightings: Mutex<BTreeMap<String, Sighting>>,
-    pub silent: Mutex<bool>,
+    pub rejects: Mutex<bool>,
 }
 
 impl FakeChain {
@@ -163,10 +163,6 @@ impl FakeChain {
     }
 
     fn look(&self, nonce: &str) -> Result<Sighting, ClerkError> {
-        if *self.silent.lock().unwrap() {
-            let reason = "silent".to_owned();
-            return Err(ClerkError::Unavailable { chain: Chain::Base, reason });
-        }
         let nothing = Sighting::Pending { seen: None, detail: None };
         Ok(self.sightings.lock().unwrap().get(nonce).cloned().unwrap_or(nothing))
     }
@@ -198,7 +194,10 @@ impl Clerk for FakeChain {
             max_priority_fee_per_gas: Amount::from_base_units(1),
         })
     }
-    async fn broadcast(&self, _: Chain, raw: &Bytes) -> Result<B256, ClerkError> {
+    async fn broadcast(&self, chain: Chain, raw: &Bytes) -> Result<B256, ClerkError> {
+        if *self.rejects.lock().unwrap() {
+            return Err(ClerkError::Rejected { chain, reason: "insufficient funds".into() });
+        }
         self.sent.lock().unwrap().push(raw.clone());
         Ok(keccak256(raw))
     }

@@ -95,6 +95,16 @@ async fn a_nodes_refusal_ends_it_and_names_the_node() {
     assert_eq!(status, 422, "the stored answer is the same");
 }
 
+/// A node that took part to the end and says that it refused must not make the payment forgotten:
+/// the other one has the signature, so it exists.
+#[tokio::test]
+async fn a_refusal_beside_a_signature_does_not_hide_the_signature() {
+    let house = House::new().await;
+    let _nodes = pair(&house, Manner::Refuses, Manner::Signs).await;
+    let (status, view) = house.pay("research-01", &intent("research-01", 1, x402(10))).await;
+    assert_eq!((status.as_u16(), &view["status"]), (201, &json!("signed")), "{view}");
+}
+
 #[tokio::test]
 async fn one_id_is_one_payment() {
     let house = House::new().await;

@@ -71,3 +71,16 @@ async fn a_reverted_transfer_is_void_and_a_forgotten_block_is_forgotten() {
     house.chain.show(0, Sighting::Void { reason, transaction });
     assert_eq!(house.until(1, "void").await["detail"], json!("it failed"));
 }
+
+#[tokio::test]
+async fn a_transaction_that_is_refused_stays_signed_says_why_and_is_sent_again() {
+    let house = House::new().await;
+    let _nodes = pair(&house, Manner::Signs, Manner::Signs).await;
+    *house.chain.rejects.lock().unwrap() = true;
+    house.pay("research-01", &intent("research-01", 1, transfer(10))).await;
+    while !house.until(1, "signed").await["detail"].to_string().contains("insufficient funds") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    *house.chain.rejects.lock().unwrap() = false;
+    house.until(1, "submitted").await;
+}
