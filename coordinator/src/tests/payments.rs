@@ -2,7 +2,7 @@ use alloy_primitives::B256;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tercet_policy::chain::{ASSETS, Chain};
-use tercet_policy::intent::IntentId;
+use tercet_policy::intent::{IntentId, Payment, X402Cancel};
 use tercet_policy::proposal::eip3009_nonce;
 
 use super::fixture::*;
@@ -167,7 +167,7 @@ async fn an_absent_node_is_named_and_waited_for() {
 #[tokio::test]
 async fn a_lost_signature_is_made_again_for_its_agent_alone() {
     let house = House::new().await;
-    let (agent, _operator) = pair(&house, Manner::Signs, Manner::Signs).await;
+    let (agent, operator) = pair(&house, Manner::Signs, Manner::Signs).await;
     house.pay("research-01", &intent("research-01", 1, x402(10))).await;
     let path = format!("/v1/payments/{}/sign", IntentId([1; 32]));
     let again = async |who: &str| house.call(Some(who), Method::POST, &path, &Value::Null).await;
@@ -176,8 +176,47 @@ async fn a_lost_signature_is_made_again_for_its_agent_alone() {
     assert_eq!(agent.signs_seen(), 2);
     assert_eq!(again("research-02").await.0, 404);
     agent.becomes(Manner::Refuses);
+    operator.becomes(Manner::Silent);
     assert_eq!(again("research-01").await.0, 422);
     assert_eq!(house.until(1, "signed").await["status"], "signed", "it stands where it stood");
+}
+
+#[tokio::test]
+async fn a_cancellation_needs_something_to_cancel_and_the_chain_tells_which_of_the_two_won() {
+    let house = House::new().await;
+    let _nodes = pair(&house, Manner::Signs, Manner::Signs).await;
+    let cancel = |id: u8, cancels: u8| {
+        let cancel = Payment::X402Cancel(X402Cancel {
+            chain: Chain::Base,
+            token: ASSETS[0].token,
+            cancels: IntentId([cancels; 32]),
+        });
+        intent("research-01", id, cancel)
+    };
+    let (status, problem) = house.pay("research-01", &cancel(9, 1)).await;
+    assert_eq!(status, 422);
+    assert_eq!(problem["refusals"][0]["refusal"]["code"], "nothing_to_cancel");
+    house.pay("research-01", &intent("research-01", 1, x402(10))).await;
+    let (status, view) = house.pay("research-01", &cancel(2, 1)).await;
+    assert_eq!(status, 201, "{view}");
+    let transaction = B256::repeat_byte(3);
+    house.chain.show(nonce(1), Sighting::Cancelled { transaction, block: 7 });
+    house.until(1, "void").await;
+    house.until(2, "settled").await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_ready_leaves_no_doubt() {
+    let house = House::new().await;
+    let (_agent, operator) = pair(&house, Manner::Silent, Manner::NotReady).await;
+    let first = intent("research-01", 1, x402(10));
+    let posting = house.pay("research-01", &first);
+    let refusing = async {
+        soon(|| operator.signs_seen() >= 1).await;
+        operator.becomes(Manner::Refuses);
+    };
+    let ((status, _), ()) = tokio::join!(posting, refusing);
+    assert_eq!(status, 422, "a clear no, twice");
 }
 
 #[tokio::test]
