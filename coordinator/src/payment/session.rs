@@ -96,11 +96,12 @@ struct Tally<'a> {
     ask: &'a Ask,
     signed: Option<(B256, Option<Bytes>)>,
     done: usize,
+    admitted: Vec<Party>,
 }
 
 impl<'a> Tally<'a> {
     const fn new(ask: &'a Ask) -> Self {
-        Self { ask, signed: None, done: 0 }
+        Self { ask, signed: None, done: 0, admitted: Vec::new() }
     }
 
     /// Takes reports until the session ends, the operator has admitted (if that is waited for),
@@ -117,8 +118,13 @@ impl<'a> Tally<'a> {
                 return Some(Ended::failed(false, "the session was ended"));
             };
             match report {
-                Report::Admitted if to_admission && party == Party::Operator => return None,
-                Report::Progress { .. } | Report::Admitted => {}
+                Report::Progress { .. } => {}
+                Report::Admitted => {
+                    self.admitted.push(party);
+                    if to_admission && party == Party::Operator {
+                        return None;
+                    }
+                }
                 Report::Done(outcome) => {
                     if let Some(ended) = self.done(party, outcome) {
                         return Some(ended);
@@ -132,7 +138,8 @@ impl<'a> Tally<'a> {
                 Report::Failed { kind, detail } => {
                     let detail = format!("the {party} failed: {detail}");
                     return Some(Ended::Failed {
-                        clean: kind == FailureKind::NotReady,
+                        // After its admission a node may have taken part.
+                        clean: kind == FailureKind::NotReady && !self.admitted.contains(&party),
                         hopeless: kind == FailureKind::Bug,
                         detail,
                     });

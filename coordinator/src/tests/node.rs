@@ -21,6 +21,7 @@ use super::fixture::{House, WALLET, signature, soon};
 pub(super) enum Manner {
     Signs,
     Refuses,
+    NotReady,
     Breaks,
     Silent,
 }
@@ -110,6 +111,7 @@ fn answers(frame: ToNode, manner: Manner, wallet: Address) -> Vec<FromNode> {
             Manner::Refuses => {
                 vec![FromNode::Refused { session, refusal: Refusal::BadSignature }]
             }
+            Manner::NotReady => vec![failed(session, FailureKind::NotReady)],
             Manner::Breaks => {
                 vec![FromNode::Admitted { session }, failed(session, FailureKind::Network)]
             }
