@@ -93,10 +93,8 @@ pub(crate) async fn bind(at: HealthAddress) -> Result<TcpListener, HealthError> 
 
 /// Answers until `stop`.
 pub(crate) async fn serve(listener: TcpListener, pulse: Pulse, stop: CancellationToken) {
-    let routes = Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .with_state(pulse);
+    let routes =
+        Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(pulse);
     let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::warn!(%error, "health is no longer answered");
@@ -112,7 +110,6 @@ async fn livez(State(pulse): State<Pulse>) -> (StatusCode, &'static str) {
 
 async fn readyz(State(pulse): State<Pulse>) -> (StatusCode, Json<Readiness>) {
     let readiness = pulse.read();
-    let status =
-        if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
 }

@@ -36,9 +36,7 @@ pub use self::init::{InitError, init};
 pub use self::logs::{LogError, install_logs};
 pub use self::progress::CeremonyProgress;
 pub use self::reconcile::Unreadable;
-pub use self::relay::{
-    OUTBOX_FRAMES_MAX, PING_MS, SILENCE_MS_MAX, STEADY_MS, WRITE_MS_MAX,
-};
+pub use self::relay::{OUTBOX_FRAMES_MAX, PING_MS, SILENCE_MS_MAX, STEADY_MS, WRITE_MS_MAX};
 pub use self::start::{StartError, StartOptions};
 pub use self::ticket::{NotPaid, PaymentEnd, TICKETS_MAX, Ticket};
 pub use self::voice::Voice;

@@ -27,10 +27,8 @@ pub enum LogError {
 /// # Errors
 /// [`LogError`].
 pub fn install_logs(config: &LogConfig) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&config.filter).map_err(|e| LogError::Filter {
-        filter: config.filter.clone(),
-        reason: e.to_string(),
-    })?;
+    let filter = EnvFilter::try_new(&config.filter)
+        .map_err(|e| LogError::Filter { filter: config.filter.clone(), reason: e.to_string() })?;
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = match config.format {
         LogFormat::Text => lines.with_ansi(false).try_init(),

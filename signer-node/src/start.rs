@@ -118,8 +118,9 @@ impl PolicyFiles {
     pub(crate) fn read(config: &NodeConfig) -> Result<Self, StartError> {
         let own = config.own_policy.iter().map(|path| parse(path, &read_text(path)?));
         let signed = config.policies.iter().map(|path| {
-            let body: SignedPolicy = serde_json::from_str(&read_text(path)?)
-                .map_err(|e| StartError::PolicyFile { path: path.clone(), reason: e.to_string() })?;
+            let body: SignedPolicy = serde_json::from_str(&read_text(path)?).map_err(|e| {
+                StartError::PolicyFile { path: path.clone(), reason: e.to_string() }
+            })?;
             parse(path, &body.document.yaml)?;
             Ok((path.clone(), body))
         });

@@ -24,9 +24,7 @@ use support::group::{Group, agent};
 use tercet_api::relay::{FailureKind, FromNode, Outcome, RELAY_FRAME_BYTES_MAX, ToNode};
 use tercet_policy::chain::Chain;
 use tercet_policy::document::{ContentHash, RequestId, WalletRequest};
-use tercet_policy::intent::{
-    INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, X402Exact,
-};
+use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, X402Exact};
 use tercet_policy::money::Amount;
 use tercet_policy::party::Party;
 use tercet_policy::payload::FinishedPayment;

@@ -72,8 +72,7 @@ impl Dial {
         let parts = RequestParts { method: "GET", path, query: "", body: b"" };
         let id = &self.identity.public().id;
         let signed = auth::sign(&parts, id, self.identity.expose_signing(), now, nonce);
-        let mut request =
-            url.as_str().into_client_request().map_err(|_| DialError::Request)?;
+        let mut request = url.as_str().into_client_request().map_err(|_| DialError::Request)?;
         for (name, value) in [
             (auth::SIGNATURE_INPUT, signed.signature_input),
             (auth::SIGNATURE, signed.signature),

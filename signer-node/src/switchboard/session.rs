@@ -6,9 +6,7 @@ use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::payload::FinishedPayment;
 use tercet_policy::proposal::ProposalClaim;
-use tercet_signer::gate::{
-    Ceremony, CeremonyStep, Culprit, GateError, SignRequest, SignedPayment,
-};
+use tercet_signer::gate::{Ceremony, CeremonyStep, Culprit, GateError, SignRequest, SignedPayment};
 use tercet_signer::session::{SessionWire, WIRE_FRAMES_MAX};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -120,10 +118,7 @@ enum Made {
 
 /// The report for the coordinator, and the end for whoever waits in this process. A finished
 /// authorization goes to the latter alone.
-fn told(
-    session: SessionId,
-    ended: Result<Made, GateError>,
-) -> (FromNode, Option<PaymentEnd>) {
+fn told(session: SessionId, ended: Result<Made, GateError>) -> (FromNode, Option<PaymentEnd>) {
     match ended {
         Ok(Made::Other(outcome)) => (FromNode::Done { session, outcome }, None),
         Ok(Made::Payment(signed)) => {

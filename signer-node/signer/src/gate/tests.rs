@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "tests may overflow, loudly")]
 
+mod ceremonies;
 mod house;
 
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tercet_policy::proposal::{ChainTerms, ProposalClaim};
 use tercet_policy::refusal::{ClaimField, Refusal};
 use tokio_util::sync::CancellationToken;
 
-use self::house::{House, NOW, fixture_aux, fresh, honest, policy_text, request, transfer, wires, x402};
+use self::house::{House, NOW, fresh, honest, policy_text, request, transfer, wires, x402};
 use super::*;
 use crate::channel::ChannelError;
 use crate::session::{SessionError, SessionWire};
@@ -71,18 +72,6 @@ async fn a_transfer_comes_out_as_a_transaction_of_the_wallet() {
     let FinishedPayment::Transaction(first) = &paid[0].payment else { panic!("{paid:?}") };
     assert_eq!(paid[0].payment, paid[1].payment);
     assert_eq!(first.raw[0], 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_request_makes_one_wallet() {
-    let house = House::new().await;
-    let first = house.make_wallet(1, honest()).await;
-    let again = house.make_wallet(1, honest()).await;
-    let of = |made: Vec<Result<MadeWallet, GateError>>| {
-        made.into_iter().map(Result::unwrap).collect::<Vec<_>>()
-    };
-    assert_eq!(of(first), of(again));
-    assert_eq!(house.signer(Party::Agent).wallets().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -263,82 +252,6 @@ async fn documents_that_are_not_for_this_node_are_not_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_prepared_group_is_found_prepared_and_not_made_anew() {
-    let house = House::new().await;
-    let expected = house.signer(Party::Agent).aux_hash(&house.agent).unwrap();
-    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
-    for result in house.prepare(Arc::clone(&steps)).await {
-        assert_eq!(Some(result.unwrap()), expected);
-    }
-    assert!(steps.lock().unwrap().is_empty(), "nothing was done");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "slow: a minute of CPU for safe primes and proofs; `make demo` runs the same"]
-async fn a_group_is_prepared_and_proved_and_then_makes_wallets() {
-    let house = House::without_aux().await;
-    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let made = house.prepare(Arc::clone(&steps)).await;
-    let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
-    assert!(made.iter().all(|aux| *aux == made[0]));
-    let steps = steps.lock().unwrap();
-    for stage in
-        ["searching safe primes", "proving the group's parameters", "signing with each party"]
-    {
-        let last = steps.iter().rfind(|step| step.stage == stage).unwrap();
-        assert_eq!(last.done, last.total, "{stage}");
-    }
-    house.wallet().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parameters_that_a_party_lost_are_not_replaced_under_wallets() {
-    let house = House::new().await;
-    house.wallet().await;
-    house.lose_aux(Party::Recovery);
-    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let mut ended = house.prepare(steps).await;
-    ended.truncate(2);
-    assert!(
-        ended.iter().any(|e| matches!(e, Err(GateError::Failed(Failure::AuxInUse { .. })))),
-        "{ended:?}"
-    );
-    assert!(ended.iter().all(Result::is_err));
-}
-
-/// A preparation takes minutes. A wallet that was made meanwhile would be lost with the money on it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn parameters_that_come_late_do_not_take_the_place_of_those_under_a_wallet() {
-    let house = House::new().await;
-    house.wallet().await;
-    let operator = house.signer(Party::Operator);
-    let late = fixture_aux(Party::Operator);
-    let kept = operator.keep_parameters(&house.agent, late, NOW).await;
-    assert!(matches!(kept, Err(GateError::Failed(Failure::AuxInUse { .. }))), "{kept:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_share_under_parameters_that_were_replaced_meanwhile_is_not_kept() {
-    let house = Arc::new(House::new().await);
-    let (agent, operator) = (house.signer(Party::Agent), house.signer(Party::Operator));
-    let alone = operator.keeping.lock().await;
-    let making = Arc::clone(&house);
-    let making = tokio::spawn(async move { making.make_wallet(1, honest()).await });
-    while agent.journal.roll().wallets().next().is_none() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    house.lose_aux(Party::Operator);
-    drop(alone);
-    let made = making.await.unwrap();
-    let replaced = |made: &Result<_, GateError>| {
-        matches!(made, Err(GateError::Failed(Failure::AuxReplaced { .. })))
-    };
-    assert!(made.iter().any(replaced), "{made:?}");
-    assert!(made.iter().all(Result::is_err), "no party announces it: {made:?}");
-    assert!(operator.wallets().unwrap().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_whose_disk_went_back_gets_no_signature() {
     let mut house = House::new().await;
     let wallet = house.wallet().await;
@@ -356,10 +269,8 @@ async fn a_peer_whose_disk_went_back_gets_no_signature() {
         agent,
         Err(GateError::Failed(Failure::Journal(JournalError::PeerWentBack { .. })))
     );
-    let operator_noticed = matches!(
-        operator,
-        Err(GateError::Failed(Failure::Journal(JournalError::WentBack { .. })))
-    );
+    let operator_noticed =
+        matches!(operator, Err(GateError::Failed(Failure::Journal(JournalError::WentBack { .. }))));
     assert!(agent_noticed || operator_noticed, "{ended:?}");
     assert!(agent.is_err() && operator.is_err(), "{ended:?}");
     // Neither can be talked out of it.

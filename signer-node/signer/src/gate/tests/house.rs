@@ -349,12 +349,7 @@ fn passphrase() -> Passphrase {
     Passphrase::new(b"correct horse battery".to_vec()).unwrap()
 }
 
-async fn signer(
-    path: &Path,
-    party: Party,
-    authority: &SigningKey,
-    own: Option<&str>,
-) -> Signer {
+async fn signer(path: &Path, party: Party, authority: &SigningKey, own: Option<&str>) -> Signer {
     let home = Home::create(path).unwrap();
     let kek = Kek::create(&home, &passphrase(), Argon2Cost::insecure_for_tests()).unwrap();
     let name = if party == Party::Agent { "research-01" } else { party.word() };
