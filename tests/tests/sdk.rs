@@ -48,6 +48,7 @@ impl Shop {
         let path = self.cluster.house.seat(Party::Agent).config();
         let mut config = WalletConfig::new(NodeConfig::read(&path)?);
         config.rules.max_price = max_price.parse()?;
+        config.rules.patience.chain_ms = 1_500;
         let wallet = Wallet::open_with(config).await?;
         wallet.wait_connected(Duration::from_secs(20)).await?;
         Ok(wallet)

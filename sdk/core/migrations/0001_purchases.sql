@@ -7,6 +7,8 @@ CREATE TABLE purchase (
     url           TEXT NOT NULL,
     body_sha256   TEXT NOT NULL,
     service       TEXT NOT NULL,
+    chain         TEXT NOT NULL,                 -- CAIP-2
+    payee         TEXT NOT NULL,
     document      TEXT NOT NULL,                 -- the intent, JSON
     requirement   TEXT NOT NULL,                 -- what the merchant wrote, to the byte
     resource      TEXT,                          -- likewise
@@ -20,9 +22,11 @@ CREATE TABLE purchase (
 ) STRICT;
 
 CREATE INDEX purchase_by_request ON purchase (request_key, created_at);
+CREATE INDEX purchase_by_service ON purchase (service, chain, created_at);
 CREATE INDEX purchase_by_time ON purchase (created_at);
 
--- The payee that a service named first, per chain: another one is refused until somebody says so.
+-- Whom somebody named as a service's payee. Without that it is whom the service was first paid at,
+-- and another one is refused.
 CREATE TABLE payee_pin (
     service   TEXT NOT NULL,
     chain     TEXT NOT NULL,

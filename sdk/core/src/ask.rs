@@ -9,6 +9,7 @@ use tercet_policy::intent::Service;
 
 use crate::error::{BadRequest, Declined};
 use crate::journal::RequestKey;
+use crate::net;
 use crate::wire::{Challenge, PAYMENT_SIGNATURE, PaymentHeader, X_PAYMENT};
 
 /// A checked request.
@@ -20,13 +21,13 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    pub(crate) fn new(request: Request) -> Result<Self, BadRequest> {
+    pub(crate) fn new(request: Request, private_hosts: bool) -> Result<Self, BadRequest> {
         for header in [PAYMENT_SIGNATURE, X_PAYMENT] {
             if request.headers().contains_key(header) {
                 return Err(BadRequest::Header { header: header.to_owned() });
             }
         }
-        check_url(request.url())?;
+        check_url(request.url(), private_hosts)?;
         let service = Service::of(request.url().as_str()).map_err(|_| BadRequest::Url)?;
         let body = match request.body() {
             None => &[][..],
@@ -92,14 +93,14 @@ impl Ask {
     }
 }
 
-fn check_url(url: &Url) -> Result<(), BadRequest> {
+fn check_url(url: &Url, private_hosts: bool) -> Result<(), BadRequest> {
     let loopback = is_loopback(url);
     let plain = url.username().is_empty() && url.password().is_none();
     let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
     if !(plain && safe) {
         return Err(BadRequest::Url);
     }
-    if !loopback && is_private(url) {
+    if !(loopback || private_hosts || has_public_host(url)) {
         return Err(BadRequest::PrivateHost { host: url.host_str().unwrap_or("").to_owned() });
     }
     Ok(())
@@ -114,23 +115,14 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Literal addresses alone: a name that resolves to a private address is not noticed here.
-fn is_private(url: &Url) -> bool {
+/// A name counts as public here: what it resolves to is looked at when it is resolved.
+fn has_public_host(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Ipv4(ip)) => is_private_v4(ip),
-        Some(url::Host::Ipv6(ip)) => {
-            let link_local = ip.segments().first().is_some_and(|s| s & 0xffc0 == 0xfe80);
-            ip.is_unique_local()
-                || link_local
-                || ip.is_unspecified()
-                || ip.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback() || is_private_v4(v4))
-        }
-        Some(url::Host::Domain(_)) | None => false,
+        Some(url::Host::Ipv4(ip)) => net::is_public(ip.into()),
+        Some(url::Host::Ipv6(ip)) => net::is_public(ip.into()),
+        Some(url::Host::Domain(_)) => true,
+        None => false,
     }
-}
-
-const fn is_private_v4(ip: std::net::Ipv4Addr) -> bool {
-    ip.is_private() || ip.is_link_local() || ip.is_unspecified() || ip.is_broadcast()
 }
 
 #[cfg(test)]
@@ -138,7 +130,7 @@ mod tests {
     use super::*;
 
     fn ask(url: &str) -> Result<Ask, BadRequest> {
-        Ask::new(Request::new(Method::GET, url.parse().unwrap()))
+        Ask::new(Request::new(Method::GET, url.parse().unwrap()), false)
     }
 
     #[test]
@@ -166,6 +158,8 @@ mod tests {
             "https://[::ffff:10.0.0.1]/",
         ] {
             assert!(matches!(ask(private), Err(BadRequest::PrivateHost { .. })), "{private}");
+            let request = Request::new(Method::GET, private.parse().unwrap());
+            assert!(Ask::new(request, true).is_ok(), "{private}");
         }
     }
 
@@ -173,7 +167,7 @@ mod tests {
     fn a_callers_own_payment_header_is_refused() {
         let mut request = Request::new(Method::GET, "https://a.example/".parse().unwrap());
         request.headers_mut().insert(X_PAYMENT, HeaderValue::from_static("x"));
-        assert!(matches!(Ask::new(request), Err(BadRequest::Header { .. })));
+        assert!(matches!(Ask::new(request, false), Err(BadRequest::Header { .. })));
     }
 
     #[test]
@@ -181,7 +175,7 @@ mod tests {
         let with_body = |body: &'static str| {
             let mut request = Request::new(Method::POST, "https://a.example/".parse().unwrap());
             *request.body_mut() = Some(body.into());
-            Ask::new(request).unwrap().key()
+            Ask::new(request, false).unwrap().key()
         };
         assert_eq!(with_body("a"), with_body("a"));
         assert_ne!(with_body("a"), with_body("b"));

@@ -1,7 +1,7 @@
 //! Buys over HTTP: meets a 402, chooses, pays once, and says how it ended.
 //!
 //! ```text
-//! request -> 402 -> choose -> journal -> sign -> journal -> request + header -> evidence -> receipt
+//! request -> 402 -> choose -> journal -> sign -> request + header -> evidence -> receipt
 //! ```
 //! Promises: one intent, one EIP-3009 nonce; the row is on disk before anything is signed; an equal
 //! request goes on with the open intent instead of beginning another; a paid request is sent to the
@@ -26,6 +26,7 @@ use reqwest::{Request, Response, StatusCode};
 use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, X402Exact};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::eip3009_nonce;
+use tokio::time::timeout;
 
 use self::flights::Flights;
 pub use self::reconcile::Standing;
@@ -78,7 +79,7 @@ impl Buyer {
     /// # Errors
     /// [`Error::NotReady`] if no HTTP client can be made.
     pub fn new(parts: BuyerParts) -> Result<Self, Error> {
-        let http = send::http_client(&parts.rules.patience)?;
+        let http = send::http_client(&parts.rules)?;
         Ok(Self { parts, http, flights: Flights::default() })
     }
 
@@ -89,7 +90,7 @@ impl Buyer {
     /// # Errors
     /// [`Error`], which says what to do next.
     pub async fn fetch(&self, request: Request) -> Result<Fetched, Error> {
-        let ask = Ask::new(request)?;
+        let ask = Ask::new(request, self.parts.rules.allow_private_hosts)?;
         let _flight = self.flights.enter(ask.key()).await;
         for mut purchase in self.parts.journal.pending(&ask.key()).await? {
             match (self.look(&mut purchase).await?, purchase.state) {
@@ -109,7 +110,8 @@ impl Buyer {
             return Ok(Fetched { response, receipt: None });
         }
         let challenge = read_challenge(&response)?;
-        receive::drain(&mut response).await;
+        // A merchant that drips its challenge's body is not waited for.
+        let _ = timeout(self.parts.rules.patience.unpaid(), receive::drain(&mut response)).await;
         ask.check_resource(&challenge)?;
         if !challenge.extensions_required().is_empty() {
             let extensions = challenge.extensions_required().to_vec();

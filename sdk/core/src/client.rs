@@ -2,8 +2,8 @@
 //!
 //! Promises: each request is signed (RFC 9421, [`tercet_api::auth`]) or carries a read token, never
 //! both; answers are bounded; problems come as values with their code and whether trying again can
-//! help; posting a payment is repeated on a broken line, which is safe because the intent's id makes
-//! it the same payment.
+//! help; posting a payment is repeated on a broken line, which is safe because the intent's id
+//! makes it the same payment.
 //!
 //! Refuses: redirects, proxies, a coordinator without TLS that is not on this machine.
 //!

@@ -45,6 +45,9 @@ pub struct FetchRules {
     /// Services that name a new payee for every payment. Nothing then protects against a payee
     /// that somebody else put there, but the price.
     pub rotating_payees: BTreeSet<Service>,
+    /// Whether to ask services at addresses of private networks, by number or by name. Default no:
+    /// a URL from outside must not reach what only this machine can reach.
+    pub allow_private_hosts: bool,
     /// How long to wait for whom.
     pub patience: Patience,
 }
@@ -60,6 +63,7 @@ impl Default for FetchRules {
             purchases_per_minute_max: 60,
             payees: BTreeMap::new(),
             rotating_payees: BTreeSet::new(),
+            allow_private_hosts: false,
             patience: Patience::default(),
         }
     }
@@ -87,7 +91,7 @@ pub struct Patience {
     /// wait 90 s. Default 120 s.
     pub paid_ms: u64,
     /// For the chain to show what happened after a payment without delivery, in milliseconds.
-    /// Default 15 s.
+    /// Default 5 s.
     pub chain_ms: u64,
     /// For the chain to show the payment of a resource that came, in milliseconds. The caller waits
     /// for it with the resource already here; what is not shown by then is a receipt that is not
@@ -103,7 +107,7 @@ impl Default for Patience {
             connect_ms: 10_000,
             unpaid_ms: 30_000,
             paid_ms: 120_000,
-            chain_ms: 15_000,
+            chain_ms: 5_000,
             receipt_ms: 3_000,
             pause_ms: 500,
         }

@@ -2,14 +2,14 @@
 //!
 //! Promises: opening it starts the agent's signer node in process, finds the wallet whose share is
 //! in the home, and looks at the chain for whatever an earlier process left open. Every payment is
-//! asked of the coordinator, judged by both nodes, and believed settled only when this process's own
-//! endpoints show it.
+//! asked of the coordinator, judged by both nodes, and believed settled only when this process's
+//! own endpoints show it.
 //!
-//! Refuses: a home without a wallet, rules that name a chain without endpoints, two processes in one
-//! home.
+//! Refuses: a home without a wallet, rules that name a chain without endpoints, two processes in
+//! one home.
 //!
-//! Does not protect against: whoever controls this process. It can spend what the policy allows, and
-//! no more.
+//! Does not protect against: whoever controls this process. It can spend what the policy allows,
+//! and no more.
 
 mod config;
 mod evidence;
@@ -171,8 +171,8 @@ impl Wallet {
         Ok(self.journal.recent(limit).await?)
     }
 
-    /// Looks at the chain for every purchase whose outcome is open. Signs and sends nothing; an open
-    /// purchase goes on when its request is fetched again.
+    /// Looks at the chain for every purchase whose outcome is open. Signs and sends nothing; an
+    /// open purchase goes on when its request is fetched again.
     ///
     /// # Errors
     /// [`Error::Journal`].

@@ -73,7 +73,8 @@ impl Buyer {
         let now = self.parts.clock.now();
         if let Err(error) = self.parts.journal.mark(&mut purchase, state, Some(&receipt), now).await
         {
-            tracing::error!(intent = %purchase.intent.id, %error, "a delivery was not written down");
+            let intent = purchase.intent.id;
+            tracing::error!(%intent, %error, "a delivery was not written down");
         }
         Fetched { response: received.response, receipt: Some(receipt) }
     }

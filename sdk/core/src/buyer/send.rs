@@ -9,7 +9,7 @@ use super::Buyer;
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::net;
-use crate::rules::Patience;
+use crate::rules::FetchRules;
 use crate::wire::{MerchantClaim, PaymentHeader};
 
 /// What came back for a payment.
@@ -24,11 +24,13 @@ pub(super) enum Answer {
     },
 }
 
-pub(super) fn http_client(patience: &Patience) -> Result<reqwest::Client, Error> {
-    net::builder(patience.connect())
-        .read_timeout(patience.paid())
-        .build()
-        .map_err(|e| Error::NotReady(format!("no HTTP client: {}", net::text_of(e))))
+pub(super) fn http_client(rules: &FetchRules) -> Result<reqwest::Client, Error> {
+    let patience = &rules.patience;
+    let mut builder = net::builder(patience.connect()).read_timeout(patience.paid());
+    if !rules.allow_private_hosts {
+        builder = builder.dns_resolver(net::PublicNames);
+    }
+    builder.build().map_err(|e| Error::NotReady(format!("no HTTP client: {}", net::text_of(e))))
 }
 
 impl Buyer {

@@ -78,7 +78,8 @@ impl Client {
         self.get(&format!("/v1/agents/{agent}/policies")).await
     }
 
-    /// `POST /v1/wallets`: begins the making of a wallet. The same request again is the same wallet.
+    /// `POST /v1/wallets`: begins the making of a wallet. The same request again makes the same
+    /// wallet.
     pub async fn create_wallet(
         &self,
         request: Signed<WalletRequest>,

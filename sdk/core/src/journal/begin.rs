@@ -93,7 +93,7 @@ async fn check_payee(
     let expected: BTreeSet<Address> = match rules.payees.get(service) {
         Some(listed) => listed.clone(),
         None if rules.rotating_payees.contains(service) => return Ok(()),
-        None => BTreeSet::from([pinned(tx, service, chain, offered, purchase.created_at).await?]),
+        None => BTreeSet::from([known_payee(tx, service, chain).await?.unwrap_or(offered)]),
     };
     if expected.contains(&offered) {
         return Ok(());
@@ -102,39 +102,40 @@ async fn check_payee(
     Err(Declined::PayeeChanged { service: service.clone(), chain, expected, offered }.into())
 }
 
-/// The payee this service was first seen with; the one offered, if it was never seen.
-async fn pinned(
+/// The payee that somebody named for this service; otherwise the one it was first paid at. What was
+/// refused or void makes nobody known.
+async fn known_payee(
     tx: &mut Transaction<'_, Sqlite>,
     service: &Service,
     chain: Chain,
-    offered: Address,
-    now: UnixSeconds,
-) -> Result<Address, NotBegun> {
-    sqlx::query(
-        "INSERT INTO payee_pin (service, chain, payee, pinned_at) VALUES (?, ?, ?, ?) \
-         ON CONFLICT (service, chain) DO NOTHING",
+) -> Result<Option<Address>, NotBegun> {
+    let pin = sqlx::query("SELECT payee FROM payee_pin WHERE service = ? AND chain = ?")
+        .bind(service.as_str())
+        .bind(chain.caip2())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if let Some(pin) = pin {
+        let payee: String = pin.try_get(0)?;
+        return Ok(Some(payee.parse().map_err(|_| BadRow { column: "payee" })?));
+    }
+    let first = sqlx::query(
+        "SELECT payee FROM purchase WHERE service = ? AND chain = ? \
+         AND state NOT IN ('void', 'refused') ORDER BY created_at, rowid LIMIT 1",
     )
     .bind(service.as_str())
     .bind(chain.caip2())
-    .bind(offered.to_string())
-    .bind(seconds(now))
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    let payee: String = sqlx::query("SELECT payee FROM payee_pin WHERE service = ? AND chain = ?")
-        .bind(service.as_str())
-        .bind(chain.caip2())
-        .fetch_one(&mut **tx)
-        .await?
-        .try_get(0)?;
-    Ok(payee.parse().map_err(|_| BadRow { column: "payee" })?)
+    let payee: Option<String> = first.map(|row| row.try_get(0)).transpose()?;
+    Ok(payee.map(|payee| payee.parse()).transpose().map_err(|_| BadRow { column: "payee" })?)
 }
 
 async fn insert(tx: &mut Transaction<'_, Sqlite>, p: &Purchase) -> Result<(), NotBegun> {
     let document = serde_json::to_string(&p.intent).map_err(|_| BadRow { column: "document" })?;
     sqlx::query(
-        "INSERT INTO purchase (intent, request_key, method, url, body_sha256, service, document, \
-         requirement, resource, nonce, state, created_at, updated_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO purchase (intent, request_key, method, url, body_sha256, service, chain, \
+         payee, document, requirement, resource, nonce, state, created_at, updated_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(p.intent.id.to_string())
     .bind(p.request_key.to_string())
@@ -142,6 +143,8 @@ async fn insert(tx: &mut Transaction<'_, Sqlite>, p: &Purchase) -> Result<(), No
     .bind(&p.url)
     .bind(p.body_sha256.to_string())
     .bind(p.service.as_str())
+    .bind(p.intent.payment.chain().caip2())
+    .bind(p.intent.payment.payee().unwrap_or(Address::ZERO).to_string())
     .bind(document)
     .bind(p.requirement.get())
     .bind(p.resource.as_ref().map(|r| r.get()))

@@ -81,6 +81,18 @@ async fn the_first_payee_of_a_service_is_its_payee() {
 }
 
 #[tokio::test]
+async fn a_refused_purchase_makes_no_payee_known() {
+    let (_home, journal) = journal().await;
+    let rules = FetchRules::default();
+    let mut bait = purchase(1);
+    let Payment::X402Exact(x) = &mut bait.intent.payment else { unreachable!() };
+    x.to = Address::repeat_byte(0x66);
+    journal.begin(&bait, &rules).await.unwrap();
+    journal.mark(&mut bait, State::Refused, None, NOW).await.unwrap();
+    journal.begin(&purchase(2), &rules).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_not_void_counts_for_a_day() {
     let (_home, journal) = journal().await;
     let day: Price = "0.025 USDC".parse().unwrap();
@@ -90,10 +102,10 @@ async fn what_is_not_void_counts_for_a_day() {
     journal.begin(&purchase(2), &rules).await.unwrap();
     let refused = journal.begin(&purchase(3), &rules).await.unwrap_err();
     let spent = Amount::from_base_units(20_000);
-    assert!(
-        matches!(&refused, NotBegun::Declined(Declined::DailyLimit { spent: s, .. }) if *s == spent),
-        "{refused}"
-    );
+    let NotBegun::Declined(Declined::DailyLimit { spent: told, .. }) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(told, spent);
     journal.mark(&mut first, State::Void, None, NOW).await.unwrap();
     journal.begin(&purchase(3), &rules).await.unwrap();
 }

@@ -7,10 +7,12 @@ use tercet_api::payment::{PaymentStatus, PaymentView};
 use tercet_chain::ExpectedTransfer;
 use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::intent::{
-    INTENT_VERSION, Payment, PaymentIntent, SignedIntent, Transfer, X402_VALIDITY_SECONDS_MAX,
+    INTENT_VERSION, IntentId, Payment, PaymentIntent, SignedIntent, Transfer,
+    X402_VALIDITY_SECONDS_MAX,
 };
 use tercet_policy::money::Amount;
 use tercet_policy::payload::{Eip3009Cancel, Eip3009Payment, FinishedPayment};
+use tercet_policy::time::UnixSeconds;
 use tokio::time::{Instant, sleep};
 
 use super::{Wallet, usdc};
@@ -117,6 +119,9 @@ impl Wallet {
         let mut view = match self.client.create_payment(signed).await {
             Ok(view) => view,
             Err(error) if !error.refusals().is_empty() => {
+                if self.node.may_have_signed(intent.id).await {
+                    return Err(unknown(intent.id, intent.expires_at));
+                }
                 let refusals = error.refusals().to_vec();
                 return Err(Error::Refused { intent: intent.id, refusals });
             }
@@ -127,11 +132,15 @@ impl Wallet {
             if let Some(receipt) = self.receipt_of(&intent, transfer, &view).await {
                 return Ok(Paid::Transfer(Box::new(receipt)));
             }
-            if let Some(end) = bad_end(&view) {
+            // Only the coordinator says so, and it may hold the signed transaction: our own node's
+            // journal decides, which learns from the chain what is void.
+            if let Some(end) = bad_end(&view)
+                && !self.node.may_have_signed(intent.id).await
+            {
                 return Err(end);
             }
             if until.is_none_or(|until| Instant::now() >= until) {
-                return Err(unknown(&view));
+                return Err(unknown(view.id, view.deadline.unwrap_or(view.updated_at)));
             }
             sleep(Duration::from_millis(LOOK_MS)).await;
             // A line that breaks leaves the last view standing.
@@ -192,10 +201,10 @@ fn bad_end(view: &PaymentView) -> Option<Error> {
     }
 }
 
-fn unknown(view: &PaymentView) -> Error {
+fn unknown(intent: IntentId, deadline: UnixSeconds) -> Error {
     Error::Unknown(Box::new(OutcomeUnknown {
-        intent: view.id,
-        deadline: view.deadline.unwrap_or(view.updated_at),
+        intent,
+        deadline,
         status: None,
         merchant_reason: None,
     }))

@@ -48,8 +48,29 @@ impl HousedPayer {
         Self { house, client }
     }
 
-    /// The finished payment of an intent: an authorization, or a cancellation.
+    /// The finished payment of an intent: an authorization, or a cancellation. That it was refused
+    /// is believed only if our own node's part of the signature cannot have left: an intent that is
+    /// given up is followed by another, and both could be settled.
     pub(super) async fn finish(&self, intent: SignedIntent) -> Result<FinishedPayment, PayError> {
+        let id = intent.document.id;
+        match self.ask(intent).await {
+            Err(PayError::Refused { refusals }) if self.may_have_signed(id).await => {
+                let said = refusals.first().map(|r| format!("{}: {}", r.by, r.refusal));
+                let said = said.unwrap_or_default();
+                Err(failed(true, format!("called refused ({said}), and may be signed")))
+            }
+            ended => ended,
+        }
+    }
+
+    async fn may_have_signed(&self, id: IntentId) -> bool {
+        match self.house.node() {
+            Some(node) => node.may_have_signed(id).await,
+            None => true,
+        }
+    }
+
+    async fn ask(&self, intent: SignedIntent) -> Result<FinishedPayment, PayError> {
         let id = intent.document.id;
         // Before the intent is posted: its end may come before the answer to the post.
         let ticket = self.ticket(id).await?;

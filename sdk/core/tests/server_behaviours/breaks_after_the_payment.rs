@@ -1,5 +1,5 @@
-//! Behaviour 2: The line breaks, nothing comes in time, or a gateway gives up after the payment was sent. The
-//! outcome is unknown; the money stays reserved until the chain says otherwise.
+//! Behaviour 2: the line breaks, nothing comes in time, or a gateway gives up after the payment was
+//! sent. The outcome is unknown; the money stays reserved until the chain says otherwise.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Behaviour 13: Challenges that are in a body, twice, too long, in another alphabet or of another version.
+//! Behaviour 13: challenges that are in a body, twice, too long, in another alphabet or of another
+//! version.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};

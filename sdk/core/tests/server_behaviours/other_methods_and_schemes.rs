@@ -1,5 +1,5 @@
-//! Behaviour 10: Permit2, delegations, other schemes and gas sponsoring: anything that wants an approval, a
-//! ceiling or a standing voucher.
+//! Behaviour 10: Permit2, delegations, other schemes and gas sponsoring: anything that wants an
+//! approval, a ceiling or a standing voucher.
 
 use serde_json::json;
 use tercet::choose::Unacceptable;

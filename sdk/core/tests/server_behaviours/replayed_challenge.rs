@@ -1,5 +1,5 @@
-//! Behaviour 1: A fresh 402 after a paid request, which is what the stock server says of a used nonce: a naive
-//! payer pays twice.
+//! Behaviour 1: a fresh 402 after a paid request, which is what the stock server says of a used
+//! nonce: a naive payer pays twice.
 
 use std::sync::Arc;
 

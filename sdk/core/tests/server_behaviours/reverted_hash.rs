@@ -1,5 +1,5 @@
-//! Behaviour 4: `success: false` with a reverted or an empty hash, while another transaction used the nonce:
-//! the log decides, not the code and not the hash.
+//! Behaviour 4: `success: false` with a reverted or an empty hash, while another transaction used
+//! the nonce: the log decides, not the code and not the hash.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Behaviour 3: A 402 with nothing but `settlement_pending`: broadcast, and not seen mined yet. Neither a
-//! failure nor a reason to pay again.
+//! Behaviour 3: a 402 with nothing but `settlement_pending`: broadcast, and not seen mined yet.
+//! Neither a failure nor a reason to pay again.
 
 use std::sync::Arc;
 
