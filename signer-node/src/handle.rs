@@ -57,10 +57,7 @@ impl NodeHandle {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start_with(
-        config: NodeConfig,
-        options: StartOptions,
-    ) -> Result<Self, StartError> {
+    pub async fn start_with(config: NodeConfig, options: StartOptions) -> Result<Self, StartError> {
         // Somebody else in this process may have chosen a provider before; then that one serves.
         drop(rustls::crypto::ring::default_provider().install_default());
         let health = match config.health {
@@ -135,6 +132,12 @@ impl NodeHandle {
         self.tickets.issue(intent)
     }
 
+    /// Whether this node's part of a payment's signature may have left. Then the signature may
+    /// exist, whatever the coordinator says of the payment.
+    pub async fn may_have_signed(&self, intent: IntentId) -> bool {
+        self.signer.may_have_signed(intent).await
+    }
+
     /// The wallets of which this node holds a share.
     ///
     /// # Errors
@@ -191,11 +194,7 @@ fn head_frame(head: Head) -> FromNode {
     FromNode::Head { rows: head.rows, hash: head.hash }
 }
 
-async fn follow_head(
-    signer: Arc<Signer>,
-    told: watch::Sender<FromNode>,
-    stop: CancellationToken,
-) {
+async fn follow_head(signer: Arc<Signer>, told: watch::Sender<FromNode>, stop: CancellationToken) {
     let mut journal = signer.journal();
     loop {
         tokio::select! {

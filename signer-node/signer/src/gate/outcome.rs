@@ -1,6 +1,8 @@
 //! What became of payments, by proof alone.
 
 use tercet_policy::evidence::{SettledProof, VoidProof};
+use tercet_policy::intent::IntentId;
+use tercet_policy::ledger::SpendState;
 use tercet_policy::rows::{OutcomeRow, SpendRow};
 use tercet_policy::time::UnixSeconds;
 
@@ -14,6 +16,13 @@ impl Signer {
     /// [`JournalError`] if the journal is sealed or closed.
     pub async fn unsettled(&self) -> Result<Vec<SpendRow>, JournalError> {
         self.journal.unsettled().await
+    }
+
+    /// Whether this node's part of a payment's signature may have left. Then the signature may
+    /// exist, whatever a peer or the courier says. A journal that cannot tell means that it may.
+    pub async fn may_have_signed(&self, intent: IntentId) -> bool {
+        let state = self.journal.spend_state(intent).await;
+        !matches!(state, Ok(None | Some(SpendState::Reserved | SpendState::Void)))
     }
 
     /// Records that the chain has a payment.

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests may overflow, loudly")]
 
 mod ceremonies;
+mod doubt;
 mod house;
 
 use std::time::{Duration, Instant};
