@@ -45,7 +45,8 @@ anvil.once("error", (error) => {
   process.exit(1);
 });
 anvil.once("exit", (code) => process.exit(code ?? 1));
-endWith(() => anvil.kill("SIGTERM"));
+// Not before anvil has ended: nobody else waits for it.
+endWith(() => new Promise((ended) => anvil.once("exit", ended).kill("SIGTERM")));
 
 const url = await started(anvil);
 anvil.stdout.resume();

@@ -22,8 +22,8 @@ export function listen(app) {
  * cannot leave its peers behind.
  */
 export function endWith(close) {
-  const end = () => {
-    close();
+  const end = async () => {
+    await close();
     process.exit(0);
   };
   process.once("SIGTERM", end);

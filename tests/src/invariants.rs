@@ -17,12 +17,13 @@ pub struct Before {
     pub had: Amount,
 }
 
-/// Checks that the chain took each payment at most once, and that the money adds up.
+/// Checks that the chain took each payment at most once, and that the money adds up. The payments
+/// are told apart by their amounts, so give each one of its own.
 ///
 /// - A slot holds at most one digest.
-/// - A settled payment moved exactly its amount to exactly its payee, in its own transaction log;
-///   no other payment moved anything.
-/// - What left the wallet is what settled, and not above `limit` where there is one.
+/// - A payment moved at most once, to its payee; a settled one exactly once, in the transaction
+///   named; a refused, failed or void one never. Nothing else moved.
+/// - What left the wallet is what the chain shows, and not above `limit` where there is one.
 ///
 /// # Errors
 /// Which of these does not hold, and what the chain shows.
@@ -34,9 +35,11 @@ pub async fn check(
 ) -> Result<()> {
     one_digest_per_slot(payments)?;
     let moved = rpc.moved_from(before.wallet).await?;
-    let settled: Vec<_> =
-        payments.iter().filter(|view| view.status == PaymentStatus::Settled).collect();
-    each_settled_once(&settled, &moved)?;
+    for view in payments {
+        at_most_once(view, &moved)?;
+    }
+    let known = |m: &Moved| payments.iter().any(|view| view.payment.amount() == m.amount);
+    ensure!(moved.iter().all(known), "something moved that nobody asked for: {moved:?}");
     let left: u128 = moved.iter().map(|m| m.amount.base_units()).sum();
     let has = rpc.usdc(before.wallet).await?;
     let should = before.had.base_units().checked_sub(left);
@@ -60,21 +63,16 @@ fn one_digest_per_slot(payments: &[PaymentView]) -> Result<()> {
     Ok(())
 }
 
-fn each_settled_once(settled: &[&PaymentView], moved: &[Moved]) -> Result<()> {
-    ensure!(
-        moved.len() == settled.len(),
-        "{} payments are settled, and the chain shows {}: {moved:?}",
-        settled.len(),
-        moved.len()
-    );
-    for view in settled {
-        let own: Vec<_> =
-            moved.iter().filter(|m| Some(m.transaction) == view.transaction).collect();
-        ensure!(own.len() == 1, "payment {} moved {} times: {own:?}", view.id, own.len());
-        let as_asked = own
-            .iter()
-            .all(|m| Some(m.to) == view.payment.payee() && m.amount == view.payment.amount());
-        ensure!(as_asked, "payment {} moved something else: {own:?}", view.id);
-    }
+fn at_most_once(view: &PaymentView, moved: &[Moved]) -> Result<()> {
+    let own: Vec<_> = moved.iter().filter(|m| m.amount == view.payment.amount()).collect();
+    ensure!(own.len() <= 1, "payment {} moved {} times: {own:?}", view.id, own.len());
+    let to_payee = own.iter().all(|m| Some(m.to) == view.payment.payee());
+    ensure!(to_payee, "payment {} went to somebody else: {own:?}", view.id);
+    let as_said = match view.status {
+        PaymentStatus::Settled => own.iter().any(|m| Some(m.transaction) == view.transaction),
+        PaymentStatus::Refused | PaymentStatus::Failed | PaymentStatus::Void => own.is_empty(),
+        _ => true,
+    };
+    ensure!(as_said, "payment {} is {:?}, and the chain shows {own:?}", view.id, view.status);
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod cluster;
+pub mod figures;
 pub mod invariants;
 pub mod local_key;
 pub mod peers;
