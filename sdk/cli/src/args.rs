@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use tercet_policy::party::AgentId;
+use tercet_signer::gate::CrashPoint;
 use url::Url;
 
 use crate::exit::EXIT_TABLE;
@@ -215,6 +216,9 @@ pub struct Fetch {
     /// The paying wallet; without it, the agent's only one.
     #[arg(long)]
     pub wallet: Option<alloy_primitives::Address>,
+    /// Abort at a named point on the path of the payment, for tests.
+    #[arg(long, value_name = "POINT", hide = true)]
+    pub insecure_crash_at: Option<CrashPoint>,
 }
 
 /// `tercet transfer`.
@@ -230,6 +234,9 @@ pub struct Transfer {
     /// The paying wallet; without it, the agent's only one.
     #[arg(long)]
     pub wallet: Option<alloy_primitives::Address>,
+    /// Abort at a named point on the path of the payment, for tests.
+    #[arg(long, value_name = "POINT", hide = true)]
+    pub insecure_crash_at: Option<CrashPoint>,
 }
 
 /// `tercet payment`.

@@ -30,6 +30,7 @@ pub async fn fetch(fetch: &Fetch, args: &Args, console: &Console) -> Result<Answ
     let request = request(fetch)?;
     let mut config = WalletConfig::read(&args.home)?;
     config.wallet = fetch.wallet.or(config.wallet);
+    config.start.insecure_crash_at = fetch.insecure_crash_at;
     if let Some(at_most) = &fetch.at_most {
         config.rules.max_price = lower(&config.rules.max_price, &price(at_most)?);
     }
@@ -137,6 +138,7 @@ pub async fn transfer(
     let price = price(&transfer.amount)?;
     let mut config = WalletConfig::read(&args.home)?;
     config.wallet = transfer.wallet.or(config.wallet);
+    config.start.insecure_crash_at = transfer.insecure_crash_at;
     let bar = console.bar("transfer", 0);
     let wallet = Wallet::open_with(config).await?;
     let receipt = wallet.transfer(transfer.chain, transfer.to, &price).await;
