@@ -25,6 +25,10 @@ pub const AUTHORITY_KEYS_MAX: usize = 16;
 /// The largest whole number that JSON carries exactly everywhere (RFC 7493): 2^53 - 1.
 pub const JSON_INTEGER_MAX: u64 = (1 << 53) - 1;
 
+/// Highest epoch of a freeze that one authority key may sign alone; the quorum can always thaw
+/// above it.
+pub const FREEZE_EPOCH_BY_ONE_MAX: u64 = 1 << 52;
+
 macro_rules! hex_bytes {
     ($(#[$doc:meta])* $type:ident, $len:expr) => {
         $(#[$doc])*
@@ -281,12 +285,14 @@ impl<T: Document> Signed<T> {
 
 impl Signed<Freeze> {
     /// Opens a freeze or an unfreeze: any one authority key may freeze, and thawing needs
-    /// the quorum.
+    /// the quorum. So does a freeze above [`FREEZE_EPOCH_BY_ONE_MAX`]: were it open to one key,
+    /// that key could take the last epoch and freeze for ever.
     ///
     /// # Errors
     /// [`DocumentError`] for too few good signatures.
     pub fn open_freeze(self, authority: &Authority) -> Result<Authentic<Freeze>, DocumentError> {
-        let needed = if self.document.frozen { 1 } else { authority.threshold };
+        let by_one = self.document.frozen && self.document.epoch <= FREEZE_EPOCH_BY_ONE_MAX;
+        let needed = if by_one { 1 } else { authority.threshold };
         self.open_with(authority, needed)
     }
 }

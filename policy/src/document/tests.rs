@@ -39,6 +39,14 @@ fn one_key_freezes_and_only_the_quorum_thaws() {
 }
 
 #[test]
+fn one_key_cannot_freeze_where_the_quorum_could_not_thaw() {
+    let authority = authority(&[1, 2], 2);
+    let at = |epoch| Signed::by(Freeze { epoch, ..freeze(true) }, &key(1)).unwrap();
+    assert!(at(FREEZE_EPOCH_BY_ONE_MAX).open_freeze(&authority).is_ok());
+    assert!(at(FREEZE_EPOCH_BY_ONE_MAX + 1).open_freeze(&authority).is_err());
+}
+
+#[test]
 fn a_changed_document_is_not_believed() {
     let mut signed = Signed::by(freeze(true), &key(1)).unwrap();
     signed.document.reason.push('!');
