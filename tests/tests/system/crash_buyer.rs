@@ -1,6 +1,7 @@
-//! `kill -9` of the agent's own process while it buys from the official merchant and while it
-//! transfers. The wallet, opened again, goes on with the same intent; the merchant is paid once;
-//! what nobody goes on with is void once the chain proves it, by every party's own look.
+//! `kill -9` while an agent buys from the official merchant: of its own process (also while it
+//! transfers), of the operator's node and of the coordinator. After a restart the purchase goes on
+//! with the same intent; the merchant is paid once; what nobody goes on with is void once the chain
+//! proves it, by every party's own look.
 //!
 //! Slow (two minutes): every point is a crash, a restart and a payment on a real chain.
 
@@ -31,6 +32,9 @@ use tercet_tests::cluster::{Cluster, FUNDS_UNITS, PATIENCE, PAYEE, Plan};
 use tercet_tests::peers::Peer;
 use url::Url;
 
+const FLAG: &str = "--insecure-crash-at";
+/// The points that an authorization passes; the coordinator never broadcasts one.
+const COORDINATOR_POINTS: [&str; 3] = ["after_insert", "after_sign_sent", "after_signed_stored"];
 const SIGABRT: i32 = 6;
 const CENT: u128 = 10_000;
 /// Blocks that certainly are safe on the test chain.
@@ -79,12 +83,9 @@ impl Shop {
         let house = &self.cluster.house;
         let mut command = Command::new(program("tercet"));
         command.arg("--json").arg("--home").arg(&house.seat(Party::Agent).folder).args(arguments);
-        command.args(["--insecure-crash-at", point.word()]);
+        command.args([FLAG, point.word()]);
         let mut agent = Process::start("tercet", &mut command, &house.log("tercet"))?;
-        let ended = agent.wait(PATIENCE).await?;
-        let log = agent.log_tail();
-        ensure!(ended.signal() == Some(SIGABRT), "{}: {ended}\n{log}", point.word());
-        Ok(())
+        has_crashed(&mut agent, point.word()).await
     }
 
     async fn wallet(&self) -> Result<Wallet> {
@@ -136,6 +137,52 @@ impl Shop {
         Ok(left.id)
     }
 
+    /// The operator's node, or else the coordinator, dies while this wallet buys, and is started
+    /// again.
+    async fn buys_while_another_dies(
+        &mut self,
+        wallet: &Wallet,
+        node: Option<Party>,
+        point: &str,
+    ) -> Result<IntentId> {
+        let url = self.url(&format!("{point}-of-{}", node.map_or("coordinator", Party::word)));
+        let mut doomed = self.doom(node, point).await?;
+        wallet.wait_connected(PATIENCE).await?;
+        let cluster = &mut self.cluster;
+        let restart = async {
+            has_crashed(&mut doomed, point).await?;
+            match node {
+                Some(party) => cluster.start_node(party, &[]).await,
+                None => cluster.start_coordinator(&[]).await,
+            }
+        };
+        let (fetched, restarted) = tokio::join!(get(wallet, &url), restart);
+        restarted?;
+        let receipt = fetched?.receipt.context("it was not paid for")?;
+        let bought = bought(wallet, &url).await?;
+        let [one] = bought.as_slice() else { bail!("{bought:?}") };
+        ensure!(one.intent.id == receipt.intent, "{one:?}");
+        Ok(receipt.intent)
+    }
+
+    /// Starts a process again, so that it dies at `point`.
+    async fn doom(&mut self, node: Option<Party>, point: &str) -> Result<Process> {
+        let cluster = &mut self.cluster;
+        let doomed = match node {
+            Some(party) => {
+                cluster.stop_node(party).await;
+                cluster.start_node(party, &[FLAG, point]).await?;
+                cluster.nodes.remove(&party)
+            }
+            None => {
+                drop(cluster.coordinator.take());
+                cluster.start_coordinator(&[FLAG, point]).await?;
+                cluster.coordinator.take()
+            }
+        };
+        doomed.context("it was started")
+    }
+
     /// The nonces that the token shows as used by the wallet, each as often as it shows it.
     async fn used_nonces(&self) -> Result<Vec<B256>> {
         let event = keccak256("AuthorizationUsed(address,bytes32)");
@@ -164,6 +211,12 @@ impl Shop {
         }
         Ok(found)
     }
+}
+
+async fn has_crashed(process: &mut Process, point: &str) -> Result<()> {
+    let ended = process.wait(PATIENCE).await?;
+    ensure!(ended.signal() == Some(SIGABRT), "{point}: {ended}\n{}", process.log_tail());
+    Ok(())
 }
 
 /// Asks until it comes: an earlier session may have to end first.
@@ -212,12 +265,13 @@ async fn void_once_the_chain_proves_it(shop: &Shop, left: IntentId, url: &Url) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_dies_buying_pays_once() -> Result<()> {
+async fn whoever_dies_while_an_agent_buys_it_pays_once() -> Result<()> {
     let mut shop = Shop::open().await?;
     let mut bought = Vec::new();
     for point in CrashPoint::ALL {
         bought.push(shop.buys_once(point).await.context(point.word())?);
     }
+    bought.extend(others_die(&mut shop).await?);
     let mut known = bought.clone();
     for point in CrashPoint::ALL {
         known.push(shop.transfers_once(point, &known).await.context(point.word())?);
@@ -227,6 +281,18 @@ async fn an_agent_that_dies_buying_pays_once() -> Result<()> {
     void_once_the_chain_proves_it(&shop, left, &url).await?;
     known.push(left);
     agree(&mut shop, &bought, &known).await
+}
+
+async fn others_die(shop: &mut Shop) -> Result<Vec<IntentId>> {
+    let wallet = shop.wallet().await?;
+    let mut bought = Vec::new();
+    let operator = CrashPoint::ALL.map(|point| (Some(Party::Operator), point.word()));
+    for (node, point) in operator.into_iter().chain(COORDINATOR_POINTS.map(|point| (None, point))) {
+        let id = shop.buys_while_another_dies(&wallet, node, point).await;
+        bought.push(id.with_context(|| format!("{node:?} at {point}"))?);
+    }
+    wallet.close().await;
+    Ok(bought)
 }
 
 /// Chain, coordinator and both journals tell one story.
