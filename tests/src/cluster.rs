@@ -307,6 +307,7 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
+    #[allow(clippy::print_stderr, reason = "a test that failed shows why")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             for process in self.nodes.values().chain(&self.coordinator) {
