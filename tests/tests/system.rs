@@ -9,10 +9,13 @@ mod system {
     mod damage;
     mod deploy;
     mod frames;
+    mod homes;
     mod liar;
     mod links;
+    mod payments;
     mod peers;
     mod scratch;
     mod secrets;
+    mod silence;
     mod strangers;
 }
