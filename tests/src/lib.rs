@@ -5,7 +5,6 @@
 
 pub mod chain;
 pub mod cluster;
-pub mod figures;
 pub mod invariants;
 pub mod local_key;
 pub mod peers;

@@ -4,12 +4,12 @@
 //! one task drives one payment; a stop or a crash anywhere is taken up from the store alone.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tercet_api::payment::{PaymentStatus, RefusalBy};
 use tercet_policy::intent::IntentId;
-use tercet_policy::party::Party;
+use tercet_policy::party::{AgentId, Party};
 use tercet_policy::refusal::Refusal;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -34,7 +34,11 @@ pub struct Running(Mutex<Table>);
 struct Table {
     past_signing: HashMap<IntentId, watch::Sender<bool>>,
     again: HashSet<IntentId>,
+    turns: HashMap<AgentId, Arc<tokio::sync::Mutex<()>>>,
 }
+
+/// An agent's turn: from the look at its spending until what follows from it is stored.
+pub(super) type Turn = Arc<tokio::sync::OwnedMutexGuard<()>>;
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -48,6 +52,13 @@ impl Running {
         }
         table.past_signing.insert(id, watch::Sender::new(false));
         true
+    }
+
+    /// Waits until no other payment of the agent is between its preview and the store: of payments
+    /// side by side exactly those are let through that fit, and each node meets no other.
+    pub(super) async fn turn(&self, agent: &AgentId) -> Turn {
+        let turn = Arc::clone(self.lock().turns.entry(agent.clone()).or_default());
+        Arc::new(turn.lock_owned().await)
     }
 
     fn tell(&self, record: &PaymentRecord) {
@@ -64,17 +75,24 @@ impl Running {
 pub(super) struct Next {
     pub event: Event,
     pub facts: Facts,
+    /// Given back once the move is stored.
+    turn: Option<Turn>,
 }
 
 impl Next {
     pub(super) const fn new(event: Event, facts: Facts) -> Self {
-        Self { event, facts }
+        Self { event, facts, turn: None }
+    }
+
+    /// The same, keeping the agent's turn until it is stored.
+    pub(super) fn in_turn(self, turn: Turn) -> Self {
+        Self { turn: Some(turn), ..self }
     }
 
     /// Only the detail is new.
     pub(super) fn noted(record: &PaymentRecord, detail: impl Into<String>) -> Self {
         let facts = Facts { detail: Some(detail.into()), ..record.facts.clone() };
-        Self { event: Event::Noted, facts }
+        Self::new(Event::Noted, facts)
     }
 }
 

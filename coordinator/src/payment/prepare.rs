@@ -58,15 +58,16 @@ async fn attempt(app: &App, record: &PaymentRecord) -> Result<Next, Missing> {
         Ok(intent) => intent,
         Err(refusal) => return Ok(declined(record, refusal)),
     };
-    let policy_epoch = match preview::preview(app, &intent).await {
-        Ok(Previewed::Approved { policy_epoch }) => policy_epoch,
-        Ok(Previewed::Refused(refusal)) => return Ok(declined(record, *refusal)),
-        Err(error) => {
-            tracing::error!(%error, "the preview failed");
-            return Err(Missing("the coordinator's store does not answer".to_owned()));
-        }
-    };
+    if let Err(refusal) = approved(app, &intent).await? {
+        return Ok(declined(record, refusal));
+    }
     wait_for_nodes(app, record).await?;
+    // Others may have been let through meanwhile; from here on none is.
+    let turn = app.running().turn(&intent.intent().agent).await;
+    let policy_epoch = match approved(app, &intent).await? {
+        Ok(policy_epoch) => policy_epoch,
+        Err(refusal) => return Ok(declined(record, refusal)),
+    };
     let terms = terms(app, record, &intent).await?;
     let claim = ProposalClaim::honest(&intent, terms, policy_epoch);
     let proposal = match Proposal::assemble(intent, &claim) {
@@ -80,7 +81,19 @@ async fn attempt(app: &App, record: &PaymentRecord) -> Result<Next, Missing> {
         detail: None,
         ..record.facts.clone()
     };
-    Ok(Next::new(Event::Prepared, facts))
+    Ok(Next::new(Event::Prepared, facts).in_turn(turn))
+}
+
+/// The epoch of the policy that says yes, or why it says no.
+async fn approved(app: &App, intent: &AuthenticIntent) -> Result<Result<u64, Refusal>, Missing> {
+    match preview::preview(app, intent).await {
+        Ok(Previewed::Approved { policy_epoch }) => Ok(Ok(policy_epoch)),
+        Ok(Previewed::Refused(refusal)) => Ok(Err(*refusal)),
+        Err(error) => {
+            tracing::error!(%error, "the preview failed");
+            Err(Missing("the coordinator's store does not answer".to_owned()))
+        }
+    }
 }
 
 fn declined(record: &PaymentRecord, refusal: Refusal) -> Next {

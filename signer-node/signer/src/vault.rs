@@ -37,7 +37,15 @@ pub enum VaultError {
         /// What is wrong with it.
         fault: BadShare,
     },
-    /// A file could not be sealed, opened or read.
+    /// The file cannot be opened: damaged, cut, of another home, or gone.
+    #[error("{what} cannot be opened: {source}")]
+    Unopened {
+        /// Which file.
+        what: String,
+        /// What is wrong with it.
+        source: SealedError,
+    },
+    /// A file could not be sealed.
     #[error(transparent)]
     Sealed(#[from] SealedError),
     /// The home could not be looked into.
@@ -112,9 +120,10 @@ impl Vault {
         if !self.home.holds(&name)? {
             return Err(VaultError::NoAux { agent: agent.clone() });
         }
-        let unsealed = self.home.unseal(&name, &self.kek)?;
+        let what = || format!("the aux info of agent {agent}'s group");
+        let unsealed = self.home.unseal(&name, &self.kek);
+        let unsealed = unsealed.map_err(|source| VaultError::Unopened { what: what(), source })?;
         let aux = GroupAux::from_sealed_bytes(&unsealed.secret, self.party);
-        let what = || format!("the parameters of agent {agent}'s group");
         let aux = aux.map_err(|fault| VaultError::Unfit { what: what(), fault })?;
         let aux = Arc::new(aux);
         self.open().groups.insert(agent.clone(), Arc::clone(&aux));
@@ -170,7 +179,11 @@ impl Vault {
     }
 
     fn sealed_share(&self, wallet: Address) -> Result<WalletShare, VaultError> {
-        let unsealed = self.home.unseal(&SealedName::KeyShare { wallet }, &self.kek)?;
+        let unsealed = self.home.unseal(&SealedName::KeyShare { wallet }, &self.kek);
+        let unsealed = unsealed.map_err(|source| VaultError::Unopened {
+            what: format!("the share of wallet {wallet}"),
+            source,
+        })?;
         let share = WalletShare::from_sealed_bytes(&unsealed.secret, self.party)
             .map_err(|fault| unfit_share(wallet, fault))?;
         if share.card().address == wallet {

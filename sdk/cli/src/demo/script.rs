@@ -143,7 +143,8 @@ impl Stage {
     }
 
     async fn stop(mut self, show: &mut Show<'_>) {
-        let running = self.processes();
+        // The coordinator and the chain, beside nodes and peers.
+        let count = self.nodes.len().saturating_add(self.peers.len()).saturating_add(2);
         for (_, node) in self.nodes.drain(..) {
             node.stop().await;
         }
@@ -151,8 +152,7 @@ impl Stage {
         for peer in self.peers.drain(..).chain([self.chain.process]) {
             peer.stop().await;
         }
-        let count = running.len();
-        show.step("everything is stopped", &[format!("{count} processes of ours have ended")]);
+        show.step("everything is stopped", &[format!("{count} processes have ended")]);
     }
 
     fn processes(&self) -> Vec<String> {
