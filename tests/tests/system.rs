@@ -1,5 +1,14 @@
 //! System tests in one binary, so that it is linked once: each module is one subject.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail, loudly"
+)]
+
 mod system {
     mod budget;
     mod commands;

@@ -72,16 +72,3 @@ async fn a_run_takes_the_execution_id_of_no_other() {
     let result = make_wallet(&threads(), sessions.swap_remove(0), &aux[1]).await;
     assert!(matches!(result, Err(TssError::BadCall(BadCall::OtherRun))));
 }
-
-#[tokio::test]
-#[ignore = "slow: forty CPU seconds of proofs; make-test-fixtures runs the same"]
-async fn three_parties_make_their_groups_parameters() {
-    let fields = support::aux_fields();
-    let sessions = table::sessions(&fields, Patience::GROUP_AUX, &table::honest());
-    let results = support::aux_all(sessions).await;
-    let made: Vec<GroupAux> = results.into_iter().map(Result::unwrap).collect();
-    assert!(made.iter().all(|aux| aux.aux_hash() == made[0].aux_hash()));
-    let bytes = made[2].to_sealed_bytes().unwrap();
-    let again = GroupAux::from_sealed_bytes(&bytes, Recovery).unwrap();
-    assert_eq!(again.aux_hash(), made[0].aux_hash());
-}

@@ -29,24 +29,6 @@ async fn a_prepared_group_is_found_prepared_and_not_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "slow: a minute of CPU for safe primes and proofs; `make demo` runs the same"]
-async fn a_group_is_prepared_and_proved_and_then_makes_wallets() {
-    let house = House::without_aux().await;
-    let steps = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let made = house.prepare(Arc::clone(&steps)).await;
-    let made: Vec<_> = made.into_iter().map(Result::unwrap).collect();
-    assert!(made.iter().all(|aux| *aux == made[0]));
-    let steps = std::mem::take(&mut *steps.lock().unwrap());
-    for stage in
-        ["searching safe primes", "proving the group's parameters", "signing with each party"]
-    {
-        let last = steps.iter().rfind(|step| step.stage == stage).unwrap();
-        assert_eq!(last.done, last.total, "{stage}");
-    }
-    house.wallet().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parameters_that_a_party_lost_are_not_replaced_under_wallets() {
     let house = House::new().await;
     house.wallet().await;

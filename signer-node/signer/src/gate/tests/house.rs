@@ -67,11 +67,6 @@ impl House {
         house
     }
 
-    /// With a group that is yet to be prepared.
-    pub(super) async fn without_aux() -> Self {
-        Self::bare(None).await
-    }
-
     async fn bare(own: Option<&str>) -> Self {
         let place = tempfile::tempdir().unwrap();
         let authority = SigningKey::from_bytes(&[9; 32]);
