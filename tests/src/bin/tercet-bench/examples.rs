@@ -1,0 +1,87 @@
+//! Figures of the crates' own measuring programs, which print one JSON line each.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tercet_cli::demo::process::program;
+use tokio::process::Command;
+
+use crate::Scale;
+use crate::figures::Figures;
+
+/// Decisions of the policy.
+pub(crate) async fn policy(figures: &mut Figures) -> Result<()> {
+    let lines = run("bench-decide", &[]).await?;
+    figures.add("policy_decide_p99_us", value(&lines, "policy_decide_p99_us")?)
+}
+
+/// Admissions into a durable journal.
+pub(crate) async fn admit(scale: Scale, figures: &mut Figures) -> Result<()> {
+    let (alone, together) = (scale.of(2_000, 200), scale.of(8_000, 640));
+    let lines = run("bench-admit", &[alone, together]).await?;
+    for name in ["admit_p50_ms", "admit_p99_ms", "admits_per_s"] {
+        figures.add(name, value(&lines, name)?)?;
+    }
+    figures.note(format!(
+        "Admission: signed intent in, reservation on disk out (SQLite, `synchronous=FULL`); \
+         {alone} one by one, then {together} by 64 callers at once. The policy had room for exactly \
+         these; one more was refused."
+    ));
+    Ok(())
+}
+
+/// A party's four safe primes.
+pub(crate) async fn primes(scale: Scale, figures: &mut Figures) -> Result<()> {
+    let runs = scale.of(12, 2);
+    let lines = run("bench-primes", &[runs]).await?;
+    figures.add("primes_cpu_mean_s", value(&lines, "safe_primes_cpu_mean_s")?)?;
+    let longest = field(&lines, "safe_primes_cpu_mean_s", "max")?;
+    figures.note(format!("Primes: mean of {runs} parties; the slowest took {longest:.1} s."));
+    Ok(())
+}
+
+/// A signature by two parties against the bare library.
+pub(crate) async fn sign(scale: Scale, figures: &mut Figures) -> Result<()> {
+    let runs = scale.of(40, 5);
+    let lines = run("bench-sign", &[runs]).await?;
+    let name = "interactive_sign_cpu_ratio";
+    figures.add(name, value(&lines, name)?)?;
+    figures.add("interactive_sign_cpu_s", field(&lines, name, "ours_mean_s")?)?;
+    figures.add("bare_sign_cpu_s", field(&lines, name, "bare_mean_s")?)?;
+    let wall_ms = field(&lines, name, "ours_wall_mean_s")? * 1_000.0;
+    figures.note(format!(
+        "Signing: CPU of both parties together, {runs} alternating runs; ours took {wall_ms:.0} ms \
+         from start to signature."
+    ));
+    Ok(())
+}
+
+async fn run(name: &str, numbers: &[u32]) -> Result<Vec<Value>> {
+    let path = example(name);
+    let output = Command::new(&path)
+        .args(numbers.iter().map(u32::to_string))
+        .current_dir(path.parent().context("no folder")?)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .with_context(|| format!("{name}: run `make bench`, which builds it"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} ended with {}: {said}", output.status);
+    let lines = String::from_utf8(output.stdout)?;
+    Ok(lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+fn example(name: &str) -> PathBuf {
+    program("examples").join(name)
+}
+
+fn value(lines: &[Value], name: &str) -> Result<f64> {
+    field(lines, name, "value")
+}
+
+fn field(lines: &[Value], name: &str, field: &str) -> Result<f64> {
+    let line = lines.iter().find(|line| line.get("name").is_some_and(|said| said == name));
+    let value = line.and_then(|line| line.get(field)).and_then(Value::as_f64);
+    value.with_context(|| format!("no {field} of {name} was printed"))
+}
