@@ -76,17 +76,17 @@ pub(super) struct Next {
     pub event: Event,
     pub facts: Facts,
     /// Given back once the move is stored.
-    turn: Option<Turn>,
+    _turn: Option<Turn>,
 }
 
 impl Next {
     pub(super) const fn new(event: Event, facts: Facts) -> Self {
-        Self { event, facts, turn: None }
+        Self { event, facts, _turn: None }
     }
 
     /// The same, keeping the agent's turn until it is stored.
     pub(super) fn in_turn(self, turn: Turn) -> Self {
-        Self { turn: Some(turn), ..self }
+        Self { _turn: Some(turn), ..self }
     }
 
     /// Only the detail is new.

@@ -54,10 +54,16 @@ async fn crash_node(
     let line = cluster.house.line()?;
     let signed = cluster.house.sign_intent(intent)?;
     let mut crashed = cluster.nodes.remove(&party).expect("it was started");
-    let (answer, ended) = tokio::join!(line.pay(signed.clone()), has_crashed(&mut crashed, point));
-    ended?;
-    drop((answer, crashed));
-    cluster.start_node(party, &[]).await
+    // The answer may wait for the node, so the node is brought back meanwhile.
+    let back = async {
+        has_crashed(&mut crashed, point).await?;
+        anyhow::Ok(cluster.house.start_node(party, &[]).await?)
+    };
+    let (answer, node) = tokio::join!(line.pay(signed), back);
+    // A refusal or a broken line is an answer too; the chain and the records are judged below.
+    drop(answer);
+    cluster.nodes.insert(party, node?);
+    Ok(())
 }
 
 /// Waits until the coordinator has all three nodes on the line.
