@@ -139,8 +139,8 @@ async fn an_intent_moves_money_once_however_often_it_is_paid() -> Result<()> {
 
 /// Slow: three processes, a chain and threshold signatures.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_delivery_is_open_until_the_chain_says_so_and_goes_on_after_a_restart() -> Result<()>
-{
+async fn a_failed_delivery_is_open_until_the_chain_says_so_and_goes_on_after_a_restart()
+-> Result<()> {
     let shop = Shop::open().await?;
     let wallet = shop.wallet("0.10 USDC").await?;
     // The handler fails, so the merchant does not settle; the authorization stays usable.
