@@ -33,7 +33,7 @@ pub(crate) async fn admit(scale: Scale, figures: &mut Figures) -> Result<()> {
 
 /// A party's four safe primes.
 pub(crate) async fn primes(scale: Scale, figures: &mut Figures) -> Result<()> {
-    let runs = scale.of(12, 2);
+    let runs = scale.of(6, 2);
     let lines = run("bench-primes", &[runs]).await?;
     figures.add("primes_cpu_mean_s", value(&lines, "safe_primes_cpu_mean_s")?)?;
     let longest = field(&lines, "safe_primes_cpu_mean_s", "max")?;
@@ -43,7 +43,7 @@ pub(crate) async fn primes(scale: Scale, figures: &mut Figures) -> Result<()> {
 
 /// A signature by two parties against the bare library.
 pub(crate) async fn sign(scale: Scale, figures: &mut Figures) -> Result<()> {
-    let runs = scale.of(40, 5);
+    let runs = scale.of(15, 5);
     let lines = run("bench-sign", &[runs]).await?;
     let name = "interactive_sign_cpu_ratio";
     figures.add(name, value(&lines, name)?)?;

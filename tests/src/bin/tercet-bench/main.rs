@@ -1,8 +1,8 @@
 //! Measures what design names as numbers, and writes `BENCHMARKS.md` and `BENCHMARKS.json`.
 //!
 //! Promises: every figure is measured in this run, on programs of this tree, in the profile that
-//! the report names (`make bench`: release); a missed target is written down as such; a part that fails leaves its figures out, says why, and
-//! makes the program end with 1.
+//! the report names (`make bench`: release); a missed target is written down as such; a part that
+//! fails leaves its figures out, says why, and makes the program end with 1.
 //!
 //! Does not show: a network between the parties, or a disk other than this one. All processes share
 //! the cores of this machine.

@@ -42,7 +42,7 @@ struct Took {
 pub(crate) async fn measure(scale: Scale, figures: &mut Figures) -> Result<()> {
     let shop = Shop::open().await?;
     let wallet = shop.wallet().await?;
-    let per_turn = scale.of(8, 2);
+    let per_turn = scale.of(4, 2);
     let (mut took, mut last) = (Took::default(), None);
     for turn in 0..TURNS {
         let run = BaselineRun { count: per_turn, warmup: 2, concurrency: 1 };
