@@ -26,7 +26,7 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
 
 fn table(figures: &Figures, [commit, rig, date]: [&str; 3]) -> String {
     let mut text = format!(
-        "# Benchmarks\n\nWritten by `make bench`. Do not edit: run it again.\n\n- Commit: `{commit}`\n\
+        "# Benchmarks\n\nWritten by `tercet-bench`, which `make bench` builds for release and runs; the rig names the profile of this run.\n\n- Commit: `{commit}`\n\
          - Date: {date}\n- Rig: {rig}\n- Everything on loopback, all processes on these cores, \
          journals on disk.\n\n| name | value | unit | target | |\n|---|---:|---|---:|---|\n"
     );
