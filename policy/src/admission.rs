@@ -27,16 +27,20 @@ mod book;
 
 use alloy_primitives::B256;
 
-use crate::decision::{Ask, Decision, Verdict, decide};
+use crate::approval::AuthenticApproval;
+use crate::ask::{Ask, Facts};
+use crate::decision::{Decision, Verdict, decide};
 use crate::document::{ContentHash, Freeze};
 use crate::intent::IntentId;
-use crate::ledger::{Ledger, SpendState};
+use crate::ledger::{Health, Ledger, SpendState};
+use crate::money::Amount;
 use crate::party::AgentId;
 use crate::payload::SigningPayload;
 use crate::proposal::{ChainTerms, Proposal, Slot};
 use crate::refusal::{ClaimField, Refusal};
-use crate::rows::SpendRow;
-use crate::rules::AuthenticPolicy;
+use crate::registry::Registry;
+use crate::rows::{Judged, SpendRow, TripRow};
+use crate::rules::PolicySet;
 use crate::time::UnixSeconds;
 
 pub use book::Book;
@@ -94,11 +98,32 @@ pub trait RecordSpend {
     /// The journal cannot be read.
     fn slot(&self, slot: &Slot) -> Result<Option<SlotRecord>, Self::Failure>;
 
-    /// The spending of an agent, over all its wallets; empty for one that never paid.
+    /// What was spent, by everybody this journal knows.
     ///
     /// # Errors
     /// The journal cannot be read.
-    fn ledger(&self, agent: &AgentId) -> Result<&Ledger, Self::Failure>;
+    fn ledger(&self) -> Result<&Ledger, Self::Failure>;
+
+    /// What went wrong for an agent lately.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn health(&self, agent: &AgentId) -> Result<&Health, Self::Failure>;
+
+    /// The rule that stopped an agent last, if one did.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn tripped(&self, agent: &AgentId) -> Result<Option<&TripRow>, Self::Failure>;
+
+    /// Notes that the policy refused this agent something.
+    fn refused(&mut self, agent: &AgentId, at: UnixSeconds);
+
+    /// Writes that a rule stopped an agent.
+    ///
+    /// # Errors
+    /// The row was not written.
+    fn trip(&mut self, row: &TripRow) -> Result<(), Self::Failure>;
 
     /// Writes the row, and lets every later look-up see it.
     ///
@@ -168,50 +193,83 @@ impl Reserved {
     }
 }
 
+/// What a proposal is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rulebook<'a> {
+    /// The policies of its agent.
+    pub policies: &'a PolicySet,
+    /// Who is who.
+    pub registry: Option<&'a Registry>,
+    /// The latest freeze document of the agent, if there is any.
+    pub frozen: Option<&'a Freeze>,
+}
+
+/// What is put before the journal.
+#[derive(Debug)]
+pub struct Submission {
+    /// The payment.
+    pub proposal: Proposal,
+    /// What people said to it, with signatures that hold; whose, the policies say.
+    pub approvals: Vec<AuthenticApproval>,
+    /// What the wallet holds of the asset, in base units, by this node's own endpoints.
+    pub balance: Option<Amount>,
+}
+
+impl From<Proposal> for Submission {
+    fn from(proposal: Proposal) -> Self {
+        Self { proposal, approvals: Vec::new(), balance: None }
+    }
+}
+
 /// Decides and records; see the module's text for what is refused.
-///
-/// `frozen` is the latest freeze document of the agent, if there is any.
 ///
 /// # Errors
 /// [`AdmitError::Refused`] with the reason, or [`AdmitError::Journal`].
 pub fn admit<J: RecordSpend>(
-    policy: &AuthenticPolicy,
-    frozen: Option<&Freeze>,
-    proposal: Proposal,
+    rulebook: &Rulebook<'_>,
+    submission: Submission,
     now: UnixSeconds,
     journal: &mut J,
 ) -> Result<Reserved, AdmitError<J::Failure>> {
-    check_policy(policy, &proposal)?;
-    check_freeze(frozen, &proposal)?;
-    check_time(&proposal, now)?;
-    let payload = SigningPayload::of(&proposal).ok_or_else(|| kinds_differ(&proposal))?;
-    let standing = standing(&proposal, payload.digest(), journal)?;
-    let agent = &proposal.intent().intent().agent;
-    let ledger = journal.ledger(agent).map_err(AdmitError::Journal)?;
+    let proposal = &submission.proposal;
+    check_policies(rulebook, proposal)?;
+    check_freeze(rulebook.frozen, proposal)?;
+    check_trip(rulebook.frozen, proposal, journal)?;
+    check_time(proposal, journal.ledger().map_err(AdmitError::Journal)?.clamp(now))?;
+    let payload = SigningPayload::of(proposal).ok_or_else(|| kinds_differ(proposal))?;
+    let standing = standing(proposal, payload.digest(), journal)?;
     let (decision, replaces) = match standing {
-        Standing::New => (Some(approve(policy, &proposal, ledger, now)?), None),
-        Standing::TakesBack(held) => (Some(approve(policy, &proposal, ledger, now)?), Some(held)),
+        Standing::New => (Some(approve(rulebook, &submission, now, journal)?), None),
+        Standing::TakesBack(held) => {
+            (Some(approve(rulebook, &submission, now, journal)?), Some(held))
+        }
         Standing::HigherFee(held) => (None, Some(held)),
         Standing::SameAgain => (None, None),
     };
-    let at = ledger.clamp(now);
-    let row = SpendRow::new(&proposal, policy, payload.digest(), replaces, at);
+    let at = journal.ledger().map_err(AdmitError::Journal)?.clamp(now);
+    let ask = Ask::from(proposal.intent());
+    let payee = rulebook.registry.and_then(|registry| registry.counterparty(&ask));
+    let category = payee.and_then(|payee| payee.category.clone());
+    let judged = Judged { digest: payload.digest(), replaces, at };
+    let row = SpendRow::new(proposal, category, judged);
     if standing != Standing::SameAgain {
         journal.record(&row).map_err(AdmitError::Journal)?;
     }
     Ok(Reserved { row, standing, decision, payload })
 }
 
-fn check_policy(policy: &AuthenticPolicy, proposal: &Proposal) -> Result<(), Refusal> {
-    let agent = &proposal.intent().intent().agent;
-    if policy.agent() != agent {
-        return Err(Refusal::NoPolicy { agent: agent.clone() });
+fn check_policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(), Refusal> {
+    let intent = proposal.intent().intent();
+    if !rulebook.policies.has_own(&intent.wallet) {
+        return Err(Refusal::NoPolicy { agent: intent.agent.clone() });
     }
-    if policy.epoch() != proposal.policy_epoch() {
+    let registry = rulebook.registry.map(Registry::epoch);
+    let epochs = rulebook.policies.epochs(&intent.wallet, registry);
+    if epochs != proposal.policies() {
         return Err(Refusal::ClaimMismatch {
             field: ClaimField::PolicyEpoch,
-            actual: policy.epoch().to_string(),
-            claimed: proposal.policy_epoch().to_string(),
+            actual: epochs.to_string(),
+            claimed: proposal.policies().to_string(),
         });
     }
     Ok(())
@@ -224,6 +282,23 @@ fn check_freeze(frozen: Option<&Freeze>, proposal: &Proposal) -> Result<(), Refu
             agent: proposal.intent().intent().agent.clone(),
             reason: freeze.reason.clone(),
         }),
+        _ => Ok(()),
+    }
+}
+
+/// A rule that stopped the agent holds until the authority thaws it above the freeze known then.
+fn check_trip<J: RecordSpend>(
+    frozen: Option<&Freeze>,
+    proposal: &Proposal,
+    journal: &J,
+) -> Result<(), AdmitError<J::Failure>> {
+    let agent = &proposal.intent().intent().agent;
+    let thawed = frozen.map_or(0, |freeze| freeze.epoch);
+    match journal.tripped(agent).map_err(AdmitError::Journal)? {
+        Some(trip) if thawed <= trip.freeze_epoch => {
+            let (agent, reason) = (agent.clone(), trip.reason.clone());
+            Err(Refusal::AgentFrozen { agent, reason }.into())
+        }
         _ => Ok(()),
     }
 }
@@ -245,18 +320,40 @@ fn kinds_differ(proposal: &Proposal) -> Refusal {
     }
 }
 
-fn approve(
-    policy: &AuthenticPolicy,
-    proposal: &Proposal,
-    ledger: &Ledger,
+fn approve<J: RecordSpend>(
+    rulebook: &Rulebook<'_>,
+    submission: &Submission,
     now: UnixSeconds,
-) -> Result<Decision, Refusal> {
-    let decision = decide(policy, &Ask::from(proposal.intent()), ledger, now);
-    match (decision.verdict, cancels(proposal)) {
-        (Verdict::Approve, _) => Ok(decision),
-        (Verdict::Refuse, Some(id)) => Err(Refusal::NothingToCancel { id }),
-        (Verdict::Refuse, None) => Err(Refusal::Policy(decision)),
+    journal: &mut J,
+) -> Result<Decision, AdmitError<J::Failure>> {
+    let proposal = &submission.proposal;
+    let intent = proposal.intent().intent();
+    let facts = Facts {
+        ledger: journal.ledger().map_err(AdmitError::Journal)?,
+        health: journal.health(&intent.agent).map_err(AdmitError::Journal)?,
+        registry: rulebook.registry,
+        balance: submission.balance,
+        approvals: &submission.approvals,
+        now,
+    };
+    let ask = Ask::from(proposal.intent()).with_terms(proposal.terms());
+    let decision = decide(&rulebook.policies.applying(&intent.wallet), &ask, &facts);
+    let refusal = match (decision.verdict, ask.cancels) {
+        (Verdict::Approve, _) => return Ok(decision),
+        (_, Some(id)) => return Err(Refusal::NothingToCancel { id }.into()),
+        (Verdict::AskHuman, None) => return Err(Refusal::ApprovalMissing(decision).into()),
+        (Verdict::Refuse, None) => decision,
+    };
+    let at = facts.ledger.clamp(now);
+    journal.refused(&intent.agent, at);
+    if let Some(found) = refusal.violations().find(|found| found.freezes) {
+        let freeze_epoch = rulebook.frozen.map_or(0, |freeze| freeze.epoch);
+        let (agent, reason) = (intent.agent.clone(), found.to_string());
+        journal
+            .trip(&TripRow { agent, reason, freeze_epoch, at })
+            .map_err(AdmitError::Journal)?;
     }
+    Err(Refusal::Policy(refusal).into())
 }
 
 fn cancels(proposal: &Proposal) -> Option<IntentId> {

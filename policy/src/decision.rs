@@ -1,136 +1,123 @@
-//! The answer of a policy, with every rule that had a say and its numbers.
+//! What policies say about one payment, as a truth table with everything that was looked at.
 //!
-//! Promises: the answer is a function of the policy, the payment, the ledger and the moment.
-//! Block wins over allow, and silence is no. Every rule is reported, on approval too.
+//! | some rule refuses | some policy grants | some rule asks | verdict |
+//! |---|---|---|---|
+//! | yes | – | – | refuse: deny wins |
+//! | no | no | – | refuse: silence is refusal |
+//! | no | yes | yes | ask a human |
+//! | no | yes | no | approve |
 //!
-//! | policy is for this agent | payment | a rule refuses | a rule grants | verdict |
-//! |---|---|---|---|---|
-//! | no | any | – | – | refuse |
-//! | yes | cancels an intent of this ledger | – | – | approve: it moves nothing |
-//! | yes | cancels anything else | – | – | refuse |
-//! | yes | pays | yes | any | refuse: deny wins |
-//! | yes | pays | no | no | refuse: silence is refusal |
-//! | yes | pays | no | yes | approve |
+//! Every policy that applies is asked, and every rule of each: the answer lists them all, on
+//! approval too. A policy that has granting `allow` rules refuses a payment that none of them
+//! matches, so an organisation's list and an agent's list have to allow it both.
 //!
-//! Does not protect against: spending between a preview and the admission. Only
-//! [`admit`](crate::admission::admit) decides and records in one step.
+//! Does not protect against: policies that are foolish.
 
 use std::fmt;
 
-use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::chain::{Asset, UnknownAsset};
-use crate::intent::{AuthenticIntent, IntentId, Payment, PaymentIntent, Service};
-use crate::ledger::Ledger;
-use crate::money::Amount;
-use crate::party::AgentId;
-use crate::rows::PaymentKind;
-use crate::rules::Policy;
+use crate::ask::{Ask, Facts};
+use crate::rules::{Mode, Policy};
+use crate::subject::Subject;
 use crate::time::UnixSeconds;
+use crate::window::TZDB_VERSION;
 
-/// What a policy looks at in a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask<'a> {
-    /// Who asks.
-    pub agent: &'a AgentId,
-    /// What kind of payment.
-    pub kind: PaymentKind,
-    /// What it pays with, and on which chain.
-    pub asset: &'static Asset,
-    /// Base units.
-    pub amount: Amount,
-    /// Who is paid.
-    pub recipient: Option<Address>,
-    /// The service it is for.
-    pub service: Option<&'a Service>,
-    /// The intent it takes back.
-    pub cancels: Option<IntentId>,
-}
-
-impl<'a> Ask<'a> {
-    /// What an intent asks, signed or not: enough to explain a policy, not to admit.
-    ///
-    /// # Errors
-    /// [`UnknownAsset`] for a token that is not in the registry.
-    pub fn of(intent: &'a PaymentIntent) -> Result<Self, UnknownAsset> {
-        let asset = Asset::find(intent.payment.chain(), intent.payment.token())?;
-        Ok(Self::with_asset(intent, asset))
-    }
-
-    fn with_asset(intent: &'a PaymentIntent, asset: &'static Asset) -> Self {
-        let payment = &intent.payment;
-        Self {
-            agent: &intent.agent,
-            kind: PaymentKind::of(payment),
-            asset,
-            amount: payment.amount(),
-            recipient: payment.payee(),
-            service: payment.service(),
-            cancels: match payment {
-                Payment::X402Cancel(cancel) => Some(cancel.cancels),
-                Payment::Transfer(_) | Payment::X402Exact(_) => None,
-            },
-        }
-    }
-}
-
-impl<'a> From<&'a AuthenticIntent> for Ask<'a> {
-    fn from(intent: &'a AuthenticIntent) -> Self {
-        Self::with_asset(intent.intent(), intent.asset())
-    }
-}
-
-/// What `policy` says about `ask` at `now`, given what was spent before.
+/// What `policies` together say about `ask`, given what is known.
 ///
-/// `ledger` is that of the asking agent, over all its wallets.
+/// `policies` are those that apply to the asking agent and wallet; one of another agent or wallet
+/// refuses. The ledger has to know the payments of every subject among them.
 #[must_use]
-pub fn decide(policy: &Policy, ask: &Ask<'_>, ledger: &Ledger, now: UnixSeconds) -> Decision {
-    let findings = match (policy.agent() == ask.agent, ask.cancels) {
-        // Another agent's rules say nothing about this one.
-        (false, _) => return Decision::of(policy, Verdict::Refuse, Vec::new()),
+pub fn decide(policies: &[&Policy], ask: &Ask<'_>, facts: &Facts<'_>) -> Decision {
+    let registry_epoch = facts.registry.map(crate::registry::Registry::epoch);
+    let decision = |verdict, policies| Decision {
+        verdict,
+        policies,
+        registry_epoch,
+        tzdb: TZDB_VERSION.to_owned(),
+    };
+    if policies.iter().any(|policy| !policy.applies_to(ask)) {
+        // The rules of others say nothing about this payment.
+        return decision(Verdict::Refuse, Vec::new());
+    }
+    if let Some(id) = ask.cancels {
         // Taking back what this ledger knows moves nothing, so no rule is asked.
-        (true, Some(id)) => {
-            let known = ledger.entry(&id).is_some();
-            let verdict = if known { Verdict::Approve } else { Verdict::Refuse };
-            return Decision::of(policy, verdict, Vec::new());
-        }
-        (true, None) => policy.findings(ask, ledger, now),
-    };
-    let refused = findings.iter().any(|finding| !finding.kept);
-    let granted = findings.iter().any(|finding| finding.grants);
-    let verdict = match (refused, granted) {
-        // Deny wins, whoever grants.
-        (true, _) => Verdict::Refuse,
-        // Silence is refusal.
-        (false, false) => Verdict::Refuse,
-        (false, true) => Verdict::Approve,
-    };
-    Decision::of(policy, verdict, findings)
+        let known = facts.ledger.entry(&id).is_some();
+        let verdict = if known && !policies.is_empty() { Verdict::Approve } else { Verdict::Refuse };
+        return decision(verdict, Vec::new());
+    }
+    let opinions: Vec<_> = policies.iter().map(|policy| policy.opinion(ask, facts)).collect();
+    decision(verdict(&opinions), opinions)
 }
 
-/// What a policy says about one payment.
+fn verdict(opinions: &[Opinion]) -> Verdict {
+    let binding = || opinions.iter().filter(|opinion| opinion.mode == Mode::Enforce);
+    let any = |outcome| {
+        binding().any(|opinion| opinion.findings.iter().any(|found| found.outcome == outcome))
+    };
+    let granted = binding().any(|opinion| opinion.findings.iter().any(|found| found.grants));
+    match (any(Outcome::Refuses), granted, any(Outcome::Asks)) {
+        (true, _, _) | (false, false, _) => Verdict::Refuse,
+        (false, true, true) => Verdict::AskHuman,
+        (false, true, false) => Verdict::Approve,
+    }
+}
+
+/// What all policies that apply say about one payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
-    /// Yes or no.
+    /// What it comes to.
     pub verdict: Verdict,
-    /// Name of the policy that was asked.
-    pub policy: String,
-    /// Its epoch.
-    pub epoch: u64,
-    /// Every rule, in the order of the file, on approval too.
-    pub findings: Vec<Finding>,
+    /// What each policy says, the widest subject first.
+    pub policies: Vec<Opinion>,
+    /// Epoch of the counterparty registry that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_epoch: Option<u64>,
+    /// Release of the IANA time zone database that calendars went by.
+    pub tzdb: String,
 }
 
-/// Yes or no. Silence is no.
+/// What a decision comes to. Silence is no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// At least one rule grants, and none refuses.
+    /// Some policy grants, and no rule refuses or asks.
     Approve,
+    /// It would be approved if people approved.
+    AskHuman,
     /// Some rule refuses, or none grants.
     Refuse,
+}
+
+/// What one policy says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opinion {
+    /// Name of the policy.
+    pub policy: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Whose payments it judges.
+    pub subject: Subject,
+    /// Whether it binds, or only says what it would do.
+    pub mode: Mode,
+    /// Every rule, in the order of the file.
+    pub findings: Vec<Finding>,
+}
+
+/// What a rule makes of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The payment keeps to it.
+    Kept,
+    /// It does not, which is recorded and no more.
+    Warns,
+    /// It does not, and people decide.
+    Asks,
+    /// It does not, and that is a no.
+    Refuses,
 }
 
 /// What one rule found.
@@ -141,9 +128,9 @@ pub struct Finding {
     pub rule: usize,
     /// The rule's kind, as the file writes it: `max_amount`, `limit`, …
     pub kind: String,
-    /// Whether the payment keeps to the rule. An `allow` rule that names recipients or services
-    /// and does not match refuses only when no other such rule matches.
-    pub kept: bool,
+    /// What it makes of the payment. An `allow` rule that names recipients or services and does
+    /// not match refuses only when no other such rule of its policy matches.
+    pub outcome: Outcome,
     /// Whether this rule grants the payment: only an `allow` rule can.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub grants: bool,
@@ -160,27 +147,69 @@ pub struct Finding {
     /// When asking the same again could succeed, where waiting helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<UnixSeconds>,
+    /// Who has to say yes, where the rule asks: `"2 of alice, bob, carol within 1800 s"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvers: Option<String>,
+    /// Who said yes so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<String>,
+    /// Whether this refusal stops the agent until the authority thaws it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub freezes: bool,
+}
+
+impl Finding {
+    /// Whether the payment keeps to the rule.
+    #[must_use]
+    pub fn kept(&self) -> bool {
+        self.outcome == Outcome::Kept
+    }
 }
 
 impl Decision {
-    fn of(policy: &Policy, verdict: Verdict, findings: Vec<Finding>) -> Self {
-        let (policy, epoch) = (policy.name().to_owned(), policy.epoch());
-        Self { verdict, policy, epoch, findings }
+    /// The rules that refuse or ask, of policies that bind, each with its policy.
+    pub fn objections(&self) -> impl Iterator<Item = (&Opinion, &Finding)> {
+        let binding = self.policies.iter().filter(|opinion| opinion.mode == Mode::Enforce);
+        binding
+            .flat_map(|opinion| opinion.findings.iter().map(move |found| (opinion, found)))
+            .filter(|(_, found)| matches!(found.outcome, Outcome::Refuses | Outcome::Asks))
     }
 
-    /// The rules that refuse.
+    /// The rules that refuse or ask, of policies that bind.
     pub fn violations(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| !finding.kept)
+        self.objections().map(|(_, found)| found)
+    }
+
+    /// The rules that would have refused or asked if they were to bind.
+    pub fn warnings(&self) -> impl Iterator<Item = (&Opinion, &Finding)> {
+        let all = self.policies.iter();
+        all.flat_map(|opinion| opinion.findings.iter().map(move |found| (opinion, found))).filter(
+            |(opinion, found)| match found.outcome {
+                Outcome::Kept => false,
+                Outcome::Warns => true,
+                Outcome::Asks | Outcome::Refuses => opinion.mode == Mode::Warn,
+            },
+        )
     }
 }
 
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "policy {} (epoch {})", self.policy, self.epoch)?;
+        let names: Vec<_> = self
+            .policies
+            .iter()
+            .map(|opinion| format!("{} (epoch {})", opinion.policy, opinion.epoch))
+            .collect();
+        let names = if names.is_empty() { "none applies".to_owned() } else { names.join(", ") };
+        write!(f, "policy {names}")?;
         if self.violations().next().is_none() && self.verdict == Verdict::Refuse {
             return write!(f, ": no rule grants this");
         }
-        self.violations().try_for_each(|finding| write!(f, "; {finding}"))
+        let several = self.policies.len() > 1;
+        self.objections().try_for_each(|(opinion, found)| match several {
+            true => write!(f, "; {}: {found}", opinion.policy),
+            false => write!(f, "; {found}"),
+        })
     }
 }
 
@@ -196,6 +225,9 @@ impl fmt::Display for Finding {
         write!(f, ", asked {}", self.asked)?;
         if let Some(resets_at) = self.resets_at {
             write!(f, ", resets at {resets_at}")?;
+        }
+        if let Some(approvers) = &self.approvers {
+            write!(f, ", needs {approvers}")?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::chain::{Asset, Chain};
+use crate::declared::Declared;
 use crate::document::{
     Authentic, ContentHash, Document, Ed25519PublicKey, JSON_INTEGER_MAX, NotHex, Signed, hex_bytes,
 };
@@ -52,6 +53,9 @@ pub struct PaymentIntent {
     pub wallet: Address,
     /// What for.
     pub payment: Payment,
+    /// What the agent says beside it.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
+    pub declared: Declared,
     /// When it was made.
     pub created_at: UnixSeconds,
     /// From this moment on nobody signs for it.

@@ -14,20 +14,25 @@
 //!
 //! Does not protect against: rows that were never written.
 
+mod health;
+mod key;
 mod series;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Place;
 
-use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Asset;
-use crate::intent::{IntentId, Service};
+use crate::intent::IntentId;
 use crate::money::Amount;
 use crate::rows::{Outcome, OutcomeRow, SpendRow};
+use crate::subject::Subject;
 use crate::time::UnixSeconds;
 use series::Series;
+
+pub use health::{HEALTH_MOMENTS_MAX, Health};
+pub use key::{Axis, Measure, Scope};
 
 /// Where a payment stands. All but [`Void`](Self::Void) count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,28 +48,6 @@ pub enum SpendState {
     Void,
 }
 
-/// What is summed up together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// Everything.
-    Total,
-    /// Payments to one recipient.
-    Recipient(Address),
-    /// Payments to one service.
-    Service(Service),
-    /// Payments that have no service: transfers, all of them together.
-    NoService,
-}
-
-/// What is summed up: amounts of one asset, or payments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Measure {
-    /// Base units of the asset with this symbol, on all chains together.
-    Amount(&'static str),
-    /// Payments in whatever asset.
-    Count,
-}
-
 /// One payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -76,44 +59,49 @@ pub struct Entry {
     pub counted: Amount,
     /// Where it stands.
     pub state: SpendState,
-    symbol: &'static str,
-    recipient: Option<Address>,
-    service: Option<Service>,
-    /// Its place in each of its series, in the order of [`Entry::keys`].
-    places: Box<[usize]>,
+    /// The series it is part of, and its place in each.
+    places: Box<[(Key, usize)]>,
 }
 
-impl Entry {
-    fn of(row: &SpendRow, asset: &'static Asset, at: UnixSeconds) -> Self {
-        Self {
-            at,
-            intent: row.intent,
-            counted: row.amount,
-            state: SpendState::Reserved,
-            symbol: asset.symbol,
-            recipient: row.recipient,
-            service: row.service.clone(),
-            places: Box::default(),
+type Key = (Subject, Measure, Scope);
+
+const AXES: [Axis; 7] = [
+    Axis::Recipient,
+    Axis::Service,
+    Axis::Endpoint,
+    Axis::Category,
+    Axis::Protocol,
+    Axis::Asset,
+    Axis::Session,
+];
+
+/// The series a row is part of, and what it adds to each.
+fn parts(row: &SpendRow, asset: &'static Asset) -> Vec<(Key, u128)> {
+    let subjects =
+        [Subject::Organisation, Subject::Agent(row.agent.clone()), Subject::Wallet(row.wallet)];
+    let measures = [
+        (Measure::Amount(asset.symbol), row.amount.base_units()),
+        (Measure::FeeWei, row.fee_wei().base_units()),
+        (Measure::Count, 1),
+    ];
+    let mut parts = Vec::new();
+    for subject in subjects {
+        for (measure, value) in measures {
+            parts.push(((subject.clone(), measure, Scope::Total), value));
+            let scopes = AXES.map(|axis| Scope::of_row(axis, row, asset.symbol));
+            parts.extend(scopes.map(|scope| ((subject.clone(), measure, scope), value)));
         }
     }
-
-    /// The series it is part of.
-    fn keys(&self) -> impl Iterator<Item = (Measure, Scope)> + use<> {
-        let service = self.service.clone().map_or(Scope::NoService, Scope::Service);
-        let recipient = self.recipient.map(Scope::Recipient);
-        let measures = [Measure::Amount(self.symbol), Measure::Count];
-        let scopes = [Some(Scope::Total), recipient, Some(service)].into_iter().flatten();
-        scopes.flat_map(move |scope| measures.map(|measure| (measure, scope.clone())))
-    }
+    parts
 }
 
-/// The spending of one agent.
+/// The spending of all agents in one journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     last: UnixSeconds,
     gross: Amount,
     entries: BTreeMap<IntentId, Entry>,
-    series: BTreeMap<(Measure, Scope), Series>,
+    series: BTreeMap<Key, Series>,
 }
 
 /// Why a row does not fit this ledger.
@@ -163,17 +151,18 @@ impl Ledger {
         let id = row.intent;
         let asset = Asset::find(row.chain, row.token).map_err(|_| LedgerError::UnknownAsset(id))?;
         let gross = self.gross.checked_add(row.amount).ok_or(LedgerError::Full)?;
-        let mut entry = Entry::of(row, asset, self.clamp(row.at));
+        let at = self.clamp(row.at);
         let Place::Vacant(place) = self.entries.entry(id) else {
             return Err(LedgerError::AlreadyRecorded(id));
         };
         let series = &mut self.series;
-        let mut push = |(measure, scope)| {
-            let value = if measure == Measure::Count { 1 } else { row.amount.base_units() };
-            series.entry((measure, scope)).or_default().push(entry.at, value)
+        let push = |(key, value): (Key, u128)| {
+            let place = series.entry(key.clone()).or_default().push(at, value);
+            (key, place)
         };
-        entry.places = entry.keys().map(&mut push).collect();
-        place.insert(entry);
+        let places = parts(row, asset).into_iter().map(push).collect();
+        let (intent, counted, state) = (id, row.amount, SpendState::Reserved);
+        place.insert(Entry { at, intent, counted, state, places });
         self.gross = gross;
         Ok(())
     }
@@ -202,9 +191,14 @@ impl Ledger {
         }
         let fewer = u128::from(state == SpendState::Void);
         let less = entry.counted.checked_sub(counted).unwrap_or_default().base_units();
-        for (key, place) in entry.keys().zip(&entry.places) {
-            let by = if key.0 == Measure::Count { fewer } else { less };
-            if let Some(line) = self.series.get_mut(&key) {
+        for (key, place) in &entry.places {
+            let by = match key.1 {
+                Measure::Count => fewer,
+                Measure::Amount(_) => less,
+                // A fee is taken for a failed transaction too.
+                Measure::FeeWei => 0,
+            };
+            if let Some(line) = self.series.get_mut(key) {
                 line.take(*place, by);
             }
         }
@@ -239,8 +233,14 @@ impl Ledger {
 
     /// What counts from `since` on, `since` included.
     #[must_use]
-    pub fn sum(&self, measure: Measure, scope: &Scope, since: UnixSeconds) -> u128 {
-        self.line(measure, scope).map_or(0, |line| line.sum_since(since))
+    pub fn sum(
+        &self,
+        subject: &Subject,
+        measure: Measure,
+        scope: &Scope,
+        since: UnixSeconds,
+    ) -> u128 {
+        self.line(subject, measure, scope).map_or(0, |line| line.sum_since(since))
     }
 
     /// The moment of the payment with which, counted from `since` on, `enough` is reached: once
@@ -248,16 +248,17 @@ impl Ledger {
     #[must_use]
     pub fn moment_of(
         &self,
+        subject: &Subject,
         measure: Measure,
         scope: &Scope,
         since: UnixSeconds,
         enough: u128,
     ) -> Option<UnixSeconds> {
-        self.line(measure, scope)?.moment_of(since, enough)
+        self.line(subject, measure, scope)?.moment_of(since, enough)
     }
 
-    fn line(&self, measure: Measure, scope: &Scope) -> Option<&Series> {
-        self.series.get(&(measure, scope.clone()))
+    fn line(&self, subject: &Subject, measure: Measure, scope: &Scope) -> Option<&Series> {
+        self.series.get(&(subject.clone(), measure, scope.clone()))
     }
 }
 

@@ -15,8 +15,12 @@
 //! or a merchant that is paid and does not deliver.
 
 pub mod admission;
+pub mod approval;
+pub mod ask;
 pub mod chain;
+pub mod context;
 pub mod decision;
+pub mod declared;
 pub mod document;
 pub mod evidence;
 #[cfg(test)]
@@ -28,7 +32,9 @@ pub mod party;
 pub mod payload;
 pub mod proposal;
 pub mod refusal;
+pub mod registry;
 pub mod rows;
 pub mod rules;
+pub mod subject;
 pub mod time;
 pub mod window;

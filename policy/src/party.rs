@@ -61,7 +61,7 @@ pub struct BadName {
     pub name: String,
 }
 
-fn checked_name(name: &str) -> Result<String, BadName> {
+pub(crate) fn checked_name(name: &str) -> Result<String, BadName> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
     let ends_plain =

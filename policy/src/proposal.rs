@@ -17,6 +17,7 @@ use crate::document::ContentHash;
 use crate::intent::{AuthenticIntent, IntentId, Payment};
 use crate::money::Amount;
 use crate::refusal::{ClaimField, FeeField, Refusal};
+use crate::rows::PolicyEpochs;
 use crate::time::UnixSeconds;
 
 /// Highest gas limit of a transfer; an ERC-20 transfer of USDC takes about 45,000 to 60,000.
@@ -54,6 +55,20 @@ pub enum ChainTerms {
     },
 }
 
+impl ChainTerms {
+    /// Most that the chain may take as a fee, in wei: gas limit times `maxFeePerGas`. Zero for an
+    /// authorization, which costs its wallet nothing.
+    #[must_use]
+    pub const fn fee_wei(&self) -> Amount {
+        match self {
+            Self::Eip3009 { .. } => Amount::ZERO,
+            Self::Eip1559 { gas_limit, max_fee_per_gas, .. } => Amount::from_base_units(
+                max_fee_per_gas.base_units().saturating_mul(*gas_limit as u128),
+            ),
+        }
+    }
+}
+
 /// The courier's restatement of a payment. Nothing in it is believed; it is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,14 +85,15 @@ pub struct ProposalClaim {
     pub amount: Amount,
     /// Terms.
     pub terms: ChainTerms,
-    /// Epoch of the policy the courier's preview used.
-    pub policy_epoch: u64,
+    /// Epochs of the documents the courier's preview used.
+    pub policies: PolicyEpochs,
 }
 
 impl ProposalClaim {
-    /// The claim an honest courier makes: the intent's fields, its terms and the policy's epoch.
+    /// The claim an honest courier makes: the intent's fields, its terms and the
+    /// epochs of the policies.
     #[must_use]
-    pub fn honest(intent: &AuthenticIntent, terms: ChainTerms, policy_epoch: u64) -> Self {
+    pub fn honest(intent: &AuthenticIntent, terms: ChainTerms, policies: PolicyEpochs) -> Self {
         let payment = &intent.intent().payment;
         Self {
             wallet: intent.intent().wallet,
@@ -86,7 +102,7 @@ impl ProposalClaim {
             payee: payment.payee(),
             amount: payment.amount(),
             terms,
-            policy_epoch,
+            policies,
         }
     }
 }
@@ -164,7 +180,7 @@ impl std::fmt::Display for Slot {
 pub struct Proposal {
     intent: AuthenticIntent,
     terms: ChainTerms,
-    policy_epoch: u64,
+    policies: PolicyEpochs,
 }
 
 impl Proposal {
@@ -174,7 +190,7 @@ impl Proposal {
     /// [`Refusal::ClaimMismatch`] with the first field that differs, [`Refusal::FeeTooHigh`] for
     /// figures above the ceilings.
     pub fn assemble(intent: AuthenticIntent, claim: &ProposalClaim) -> Result<Self, Refusal> {
-        let honest = ProposalClaim::honest(&intent, claim.terms.clone(), claim.policy_epoch);
+        let honest = ProposalClaim::honest(&intent, claim.terms.clone(), claim.policies);
         compare(ClaimField::Wallet, honest.wallet, claim.wallet)?;
         compare(ClaimField::Chain, honest.chain, claim.chain)?;
         compare(ClaimField::Token, honest.token, claim.token)?;
@@ -182,7 +198,7 @@ impl Proposal {
         compare(ClaimField::Payee, payee(honest.payee), payee(claim.payee))?;
         compare(ClaimField::Amount, honest.amount, claim.amount)?;
         check_terms(&intent, &claim.terms)?;
-        Ok(Self { intent, terms: claim.terms.clone(), policy_epoch: claim.policy_epoch })
+        Ok(Self { intent, terms: claim.terms.clone(), policies: claim.policies })
     }
 
     /// The intent.
@@ -197,10 +213,10 @@ impl Proposal {
         &self.terms
     }
 
-    /// The policy epoch the courier previewed with; `admit` compares it with the node's own.
+    /// The epochs the courier previewed with; `admit` compares them with the node's own.
     #[must_use]
-    pub const fn policy_epoch(&self) -> u64 {
-        self.policy_epoch
+    pub const fn policies(&self) -> PolicyEpochs {
+        self.policies
     }
 
     /// The slot this would fill.

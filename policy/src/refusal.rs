@@ -153,6 +153,9 @@ pub enum Refusal {
         /// The agent.
         agent: AgentId,
     },
+    /// The policy's rules ask for people who have not said yes.
+    #[error("people have to approve this: {0}")]
+    ApprovalMissing(Decision),
     /// The policy's rules say no.
     #[error("the policy says no: {0}")]
     Policy(Decision),

@@ -9,15 +9,18 @@
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
+use crate::ask::Ask;
 use crate::chain::Chain;
+use crate::declared::{Endpoint, SessionName};
 use crate::document::ContentHash;
 use crate::evidence::{SettledProof, VoidProof};
 use crate::intent::{IntentId, Payment, Service};
 use crate::money::Amount;
 use crate::party::AgentId;
 use crate::proposal::{ChainTerms, Proposal, Slot};
-use crate::rules::Policy;
+use crate::registry::Category;
 use crate::time::UnixSeconds;
+use crate::window::TZDB_VERSION;
 
 /// The kind of a payment, without its particulars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +35,15 @@ pub enum PaymentKind {
 }
 
 impl PaymentKind {
+    /// The protocol this kind is paid over.
+    #[must_use]
+    pub const fn protocol(self) -> Protocol {
+        match self {
+            Self::Transfer => Protocol::Transfer,
+            Self::X402Exact | Self::X402Cancel => Protocol::X402,
+        }
+    }
+
     /// The kind of this payment.
     #[must_use]
     pub const fn of(payment: &Payment) -> Self {
@@ -40,6 +52,63 @@ impl PaymentKind {
             Payment::X402Exact(_) => Self::X402Exact,
             Payment::X402Cancel(_) => Self::X402Cancel,
         }
+    }
+}
+
+/// What a payment is paid over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// A transfer on chain, without a service.
+    Transfer,
+    /// x402.
+    X402,
+    /// The Machine Payments Protocol.
+    Mpp,
+}
+
+impl Protocol {
+    /// As policies write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::X402 => "x402",
+            Self::Mpp => "mpp",
+        }
+    }
+}
+
+/// Epochs of the documents a payment was judged by. A courier restates them, so that a node that
+/// lags behind says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEpochs {
+    /// Of the organisation's policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<u64>,
+    /// Of the agent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<u64>,
+    /// Of the wallet's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<u64>,
+    /// Of the counterparty registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<u64>,
+}
+
+impl std::fmt::Display for PolicyEpochs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let named = [
+            ("organisation", self.organisation),
+            ("agent", self.agent),
+            ("wallet", self.wallet),
+            ("registry", self.registry),
+        ];
+        let held = named.iter().filter_map(|(name, epoch)| epoch.map(|e| format!("{name} {e}")));
+        let held: Vec<_> = held.collect();
+        f.write_str(&if held.is_empty() { "none".to_owned() } else { held.join(", ") })
     }
 }
 
@@ -67,6 +136,15 @@ pub struct SpendRow {
     pub recipient: Option<Address>,
     /// The service it is for, for x402.
     pub service: Option<Service>,
+    /// The endpoint of that service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// What the counterparty registry called the payee's trade at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// The session it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionName>,
     /// The intent that a cancellation takes back.
     pub cancels: Option<IntentId>,
     /// The slot that is filled.
@@ -77,48 +155,47 @@ pub struct SpendRow {
     pub replaces: Option<B256>,
     /// The terms, which with the intent give the digest.
     pub terms: ChainTerms,
-    /// Name of the policy that said yes.
-    pub policy: String,
-    /// Its epoch.
-    pub policy_epoch: u64,
+    /// Epochs of the policies that said yes.
+    pub policies: PolicyEpochs,
+    /// Release of the IANA time zone database that calendars went by.
+    pub tzdb: String,
     /// When it was admitted.
     pub at: UnixSeconds,
 }
 
 impl SpendRow {
-    pub(crate) fn new(
-        proposal: &Proposal,
-        policy: &Policy,
-        digest: B256,
-        replaces: Option<B256>,
-        at: UnixSeconds,
-    ) -> Self {
+    pub(crate) fn new(proposal: &Proposal, category: Option<Category>, judged: Judged) -> Self {
         let intent = proposal.intent().intent();
-        let payment = &intent.payment;
-        let cancels = match payment {
-            Payment::X402Cancel(cancel) => Some(cancel.cancels),
-            Payment::Transfer(_) | Payment::X402Exact(_) => None,
-        };
+        let ask = Ask::from(proposal.intent());
         Self {
             intent: intent.id,
             content_hash: proposal.intent().content_hash(),
             agent: intent.agent.clone(),
             wallet: intent.wallet,
-            kind: PaymentKind::of(payment),
-            chain: payment.chain(),
-            token: payment.token(),
-            amount: payment.amount(),
-            recipient: payment.payee(),
-            service: payment.service().cloned(),
-            cancels,
+            kind: ask.kind,
+            chain: ask.asset.chain,
+            token: ask.asset.token,
+            amount: ask.amount,
+            recipient: ask.recipient,
+            service: ask.service.cloned(),
+            session: ask.session.cloned(),
+            cancels: ask.cancels,
+            endpoint: ask.endpoint,
+            category,
             slot: proposal.slot(),
-            digest,
-            replaces,
+            digest: judged.digest,
+            replaces: judged.replaces,
             terms: proposal.terms().clone(),
-            policy: policy.name().to_owned(),
-            policy_epoch: policy.epoch(),
-            at,
+            policies: proposal.policies(),
+            tzdb: TZDB_VERSION.to_owned(),
+            at: judged.at,
         }
+    }
+
+    /// Most that the chain may take as a fee, in wei.
+    #[must_use]
+    pub const fn fee_wei(&self) -> Amount {
+        self.terms.fee_wei()
     }
 
     /// Whether this row adds to what was spent: a first signature for a payment does; a
@@ -127,6 +204,28 @@ impl SpendRow {
     pub const fn counts(&self) -> bool {
         !matches!(self.kind, PaymentKind::X402Cancel) && self.replaces.is_none()
     }
+}
+
+/// What judging adds to a proposal.
+pub(crate) struct Judged {
+    pub(crate) digest: B256,
+    pub(crate) replaces: Option<B256>,
+    pub(crate) at: UnixSeconds,
+}
+
+/// An agent was stopped by a rule of its own policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TripRow {
+    /// The agent.
+    pub agent: AgentId,
+    /// The rule, with its numbers, for people.
+    pub reason: String,
+    /// Epoch of the agent's latest freeze document then, 0 where there was none: only a thaw
+    /// above it resumes the agent.
+    pub freeze_epoch: u64,
+    /// When.
+    pub at: UnixSeconds,
 }
 
 /// What became of an admitted payment. Only proofs make one that gives money back.

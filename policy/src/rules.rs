@@ -90,21 +90,25 @@
 mod file;
 mod hours;
 mod parties;
+mod set;
 mod signed;
 mod spending;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Ask, Finding};
+use crate::ask::{Ask, Facts};
+use crate::decision::{Finding, Opinion, Outcome};
 use crate::document::DocumentError;
-use crate::ledger::Ledger;
 use crate::party::AgentId;
-use crate::time::UnixSeconds;
+use crate::subject::Subject;
 
 pub use hours::Hours;
 pub use parties::{Allow, Block};
+pub use set::PolicySet;
 pub use signed::{AuthenticPolicy, PolicyDocument, PolicyPin, SignedPolicy};
 pub use spending::{By, Limit, MaxAmount, Money, Rate};
+pub(crate) use view::{Judgement, View};
 
 /// Largest policy file, in bytes.
 pub const POLICY_BYTES_MAX: usize = 128 * 1024;
@@ -120,13 +124,48 @@ pub const LIST_ENTRIES_MAX: usize = 2_000;
 pub struct Policy {
     name: String,
     epoch: u64,
-    agent: AgentId,
+    subject: Subject,
+    agent: Option<AgentId>,
+    mode: Mode,
     rules: Vec<Rule>,
 }
 
-/// One rule.
+/// Whether a policy binds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It binds.
+    #[default]
+    Enforce,
+    /// It says what it would do, and does nothing: it refuses nothing, asks nobody, grants
+    /// nothing.
+    Warn,
+}
+
+/// What follows where a payment does not keep to a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It is recorded.
+    Warn,
+    /// People decide.
+    Ask,
+    /// It is refused.
+    #[default]
+    Refuse,
+}
+
+/// One rule, and what follows where it is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub struct Rule {
+    kind: RuleKind,
+    then: Then,
+    line: u64,
+}
+
+/// What a rule demands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleKind {
     /// Highest amount of one payment.
     MaxAmount(MaxAmount),
     /// Highest sum in a window.
@@ -164,13 +203,13 @@ pub enum PolicyError {
     /// Not signed by the authority.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// The policy is another agent's.
-    #[error("the policy is for agent {found}, not for {expected}")]
-    OtherAgent {
+    /// The policy is for somebody else.
+    #[error("the policy is for {found}, not for {expected}")]
+    OtherSubject {
         /// Whose it is.
-        found: AgentId,
+        found: Subject,
         /// Whose it should be.
-        expected: AgentId,
+        expected: Subject,
     },
     /// Epochs only rise.
     #[error("the policy has epoch {offered}; epoch {held} is held already, and epochs only rise")]
@@ -230,16 +269,38 @@ impl Policy {
         self.epoch
     }
 
-    /// The agent it is for.
+    /// Whose payments it judges.
     #[must_use]
-    pub const fn agent(&self) -> &AgentId {
-        &self.agent
+    pub const fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The agent it is for, by itself or by a wallet; none for an organisation's.
+    #[must_use]
+    pub const fn agent(&self) -> Option<&AgentId> {
+        self.agent.as_ref()
+    }
+
+    /// Whether it binds.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Its rules, in the order of the file.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether it judges this payment.
+    #[must_use]
+    pub fn applies_to(&self, ask: &Ask<'_>) -> bool {
+        let wallet = match self.subject {
+            Subject::Wallet(wallet) => wallet == ask.wallet,
+            Subject::Organisation | Subject::Agent(_) => true,
+        };
+        wallet && self.agent.as_ref().is_none_or(|agent| agent == ask.agent)
     }
 
     /// Whether this policy can grant nothing, and why. A node refuses to start on one, so that
@@ -249,44 +310,82 @@ impl Policy {
         if self.rules.is_empty() {
             return Some(GrantsNothing::NoRules);
         }
-        let granting = |rule: &Rule| matches!(rule, Rule::Allow(allow) if allow.can_grant());
-        if !self.rules.iter().any(granting) {
+        let allows = || self.rules.iter().filter_map(Rule::as_allow);
+        if !allows().any(Allow::can_grant) {
             return Some(GrantsNothing::NoAllowRule);
         }
-        let filled = |rule: &Rule| matches!(rule, Rule::Allow(allow) if allow.grants_something());
-        let narrow = |rule: &Rule| matches!(rule, Rule::Allow(allow) if allow.refuses_everything());
-        if !self.rules.iter().any(filled) || self.rules.iter().any(narrow) {
+        if !allows().any(Allow::grants_something) || allows().any(Allow::refuses_everything) {
             return Some(GrantsNothing::EmptyLists);
         }
-        let zero = self.rules.iter().position(Rule::is_zero);
+        let zero = self.rules.iter().position(|rule| rule.kind.is_zero());
         zero.map(|rule| GrantsNothing::ZeroLimit { rule })
     }
 
-    /// What every rule finds, in the order of the file.
-    pub(crate) fn findings(
-        &self,
-        ask: &Ask<'_>,
-        ledger: &Ledger,
-        now: UnixSeconds,
-    ) -> Vec<Finding> {
-        let judge = |(place, rule): (usize, &Rule)| rule.judge(ask, ledger, now).of_rule(place);
+    /// What it says about a payment that it applies to.
+    pub(crate) fn opinion(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Opinion {
+        let view = View::new(ask, facts, self);
+        let judge = |(place, rule): (usize, &Rule)| rule.find(place, &view);
         let mut findings: Vec<_> = self.rules.iter().enumerate().map(judge).collect();
-        if findings.iter().any(|finding| finding.grants) {
+        if findings.iter().any(|found| found.grants) {
             // Rules that grant are alternatives: one that matches is enough.
-            for (finding, rule) in findings.iter_mut().zip(&self.rules) {
-                if matches!(rule, Rule::Allow(allow) if allow.can_grant()) {
-                    finding.kept = true;
+            for (found, rule) in findings.iter_mut().zip(&self.rules) {
+                if rule.as_allow().is_some_and(Allow::can_grant) {
+                    found.outcome = Outcome::Kept;
                 }
             }
         }
-        findings
+        Opinion {
+            policy: self.name.clone(),
+            epoch: self.epoch,
+            subject: self.subject.clone(),
+            mode: self.mode,
+            findings,
+        }
     }
 }
 
 impl Rule {
+    /// What it demands.
+    #[must_use]
+    pub const fn kind(&self) -> &RuleKind {
+        &self.kind
+    }
+
+    /// What follows where it is not kept.
+    #[must_use]
+    pub const fn then(&self) -> Then {
+        self.then
+    }
+
+    /// Its line in the file, from 1.
+    #[must_use]
+    pub const fn line(&self) -> u64 {
+        self.line
+    }
+
+    pub(crate) const fn as_allow(&self) -> Option<&Allow> {
+        match &self.kind {
+            RuleKind::Allow(allow) => Some(allow),
+            _ => None,
+        }
+    }
+
+    fn find(&self, place: usize, view: &View<'_>) -> Finding {
+        let judged = self.kind.judge(view);
+        let outcome = match (judged.kept, self.then) {
+            (true, _) => Outcome::Kept,
+            (false, Then::Warn) => Outcome::Warns,
+            (false, Then::Ask) => Outcome::Asks,
+            (false, Then::Refuse) => Outcome::Refuses,
+        };
+        judged.finding(place, self.kind.word(), outcome)
+    }
+}
+
+impl RuleKind {
     /// The rule's key in the file.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::MaxAmount(_) => "max_amount",
             Self::Limit(_) => "limit",
@@ -297,53 +396,24 @@ impl Rule {
         }
     }
 
-    fn judge(&self, ask: &Ask<'_>, ledger: &Ledger, now: UnixSeconds) -> Judgement {
-        let judgement = match self {
-            Self::MaxAmount(rule) => rule.judge(ask),
-            Self::Limit(rule) => rule.judge(ask, ledger, now),
-            Self::Rate(rule) => rule.judge(ask, ledger, now),
-            Self::Allow(rule) => rule.judge(ask),
-            Self::Block(rule) => rule.judge(ask),
-            Self::Hours(rule) => rule.judge(now),
-        };
-        Judgement { kind: self.kind(), ..judgement }
+    fn judge(&self, view: &View<'_>) -> Judgement {
+        match self {
+            Self::MaxAmount(rule) => rule.judge(view),
+            Self::Limit(rule) => rule.judge(view),
+            Self::Rate(rule) => rule.judge(view),
+            Self::Allow(rule) => rule.judge(view),
+            Self::Block(rule) => rule.judge(view),
+            Self::Hours(rule) => rule.judge(view),
+        }
     }
 
+    /// Whether no payment can keep to it.
     const fn is_zero(&self) -> bool {
         match self {
             Self::MaxAmount(rule) => rule.0.amount.base_units() == 0,
             Self::Limit(rule) => rule.amount.amount.base_units() == 0,
             Self::Rate(rule) => rule.count == 0,
-            Self::Allow(_) | Self::Block(_) | Self::Hours(_) => false,
-        }
-    }
-}
-
-/// What a rule says, before it is given its place.
-#[derive(Debug, Default)]
-struct Judgement {
-    kind: &'static str,
-    kept: bool,
-    grants: bool,
-    per: Option<String>,
-    limit: String,
-    current: Option<String>,
-    asked: String,
-    resets_at: Option<UnixSeconds>,
-}
-
-impl Judgement {
-    fn of_rule(self, rule: usize) -> Finding {
-        Finding {
-            rule,
-            kind: self.kind.to_owned(),
-            kept: self.kept,
-            grants: self.grants,
-            per: self.per,
-            limit: self.limit,
-            current: self.current,
-            asked: self.asked,
-            resets_at: self.resets_at,
+            _ => false,
         }
     }
 }

@@ -6,26 +6,28 @@ use std::collections::BTreeMap;
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
 use crate::document::ContentHash;
 use crate::intent::IntentId;
-use crate::ledger::{Ledger, LedgerError, SpendState};
+use crate::ledger::{Health, Ledger, LedgerError, SpendState};
 use crate::party::AgentId;
 use crate::proposal::Slot;
-use crate::rows::{OutcomeRow, SpendRow};
+use crate::rows::{Outcome, OutcomeRow, SpendRow, TripRow};
+use crate::time::UnixSeconds;
 
-static NEVER_PAID: std::sync::LazyLock<Ledger> = std::sync::LazyLock::new(Ledger::new);
+static ALL_WELL: std::sync::LazyLock<Health> = std::sync::LazyLock::new(Health::default);
 
 /// Rows, indexed. Equal rows in equal order give equal books.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
     intents: BTreeMap<IntentId, Known>,
     slots: BTreeMap<Slot, SlotRecord>,
-    ledgers: BTreeMap<AgentId, Ledger>,
+    ledger: Ledger,
+    health: BTreeMap<AgentId, Health>,
+    tripped: BTreeMap<AgentId, TripRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
     content_hash: ContentHash,
     slot: Slot,
-    agent: AgentId,
 }
 
 impl Book {
@@ -40,16 +42,20 @@ impl Book {
     /// # Errors
     /// [`LedgerError`] for an outcome that cannot follow; the book is unchanged then.
     pub fn apply(&mut self, row: &OutcomeRow) -> Result<(), LedgerError> {
-        let unknown = LedgerError::UnknownIntent(row.intent());
-        self.ledgers.get_mut(row.agent()).ok_or(unknown)?.apply(row)
+        let before = self.state(&row.intent());
+        self.ledger.apply(row)?;
+        let void = matches!(row.outcome(), Outcome::Void { .. });
+        if void && before != Some(SpendState::Void) {
+            self.health.entry(row.agent().clone()).or_default().fail(row.at());
+        }
+        Ok(())
     }
 
     /// Where the payment of an intent stands; [`SpendState::Reserved`] for a cancellation.
     #[must_use]
     pub fn state(&self, intent: &IntentId) -> Option<SpendState> {
-        let known = self.intents.get(intent)?;
-        let entry = self.ledgers.get(&known.agent).and_then(|ledger| ledger.entry(intent));
-        Some(entry.map_or(SpendState::Reserved, |entry| entry.state))
+        self.intents.get(intent)?;
+        Some(self.ledger.entry(intent).map_or(SpendState::Reserved, |entry| entry.state))
     }
 }
 
@@ -69,17 +75,33 @@ impl RecordSpend for Book {
         Ok(self.slots.get(slot).cloned())
     }
 
-    fn ledger(&self, agent: &AgentId) -> Result<&Ledger, LedgerError> {
-        Ok(self.ledgers.get(agent).unwrap_or(&NEVER_PAID))
+    fn ledger(&self) -> Result<&Ledger, LedgerError> {
+        Ok(&self.ledger)
+    }
+
+    fn health(&self, agent: &AgentId) -> Result<&Health, LedgerError> {
+        Ok(self.health.get(agent).unwrap_or(&ALL_WELL))
+    }
+
+    fn tripped(&self, agent: &AgentId) -> Result<Option<&TripRow>, LedgerError> {
+        Ok(self.tripped.get(agent))
+    }
+
+    fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
+        self.health.entry(agent.clone()).or_default().refuse(at);
+    }
+
+    fn trip(&mut self, row: &TripRow) -> Result<(), LedgerError> {
+        self.tripped.insert(row.agent.clone(), row.clone());
+        Ok(())
     }
 
     fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
-        self.ledgers.entry(row.agent.clone()).or_default().record(row)?;
+        self.ledger.record(row)?;
         self.slots.insert(row.slot.clone(), SlotRecord::of(row));
         self.intents.entry(row.intent).or_insert_with(|| Known {
             content_hash: row.content_hash,
             slot: row.slot.clone(),
-            agent: row.agent.clone(),
         });
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use alloy_primitives::Address;
 use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Spanned};
@@ -12,9 +13,10 @@ use crate::party::AgentId;
 use crate::rules::hours::{Clock, Day};
 use crate::rules::parties::{self, Named, Services};
 use crate::rules::{
-    Allow, Block, By, Hours, LIST_ENTRIES_MAX, LISTS_MAX, Limit, MaxAmount, Money, Policy,
-    PolicyError, RULES_MAX, Rate, Rule, check_size,
+    Allow, Block, By, Hours, LIST_ENTRIES_MAX, LISTS_MAX, Limit, MaxAmount, Mode, Money, Policy,
+    PolicyError, RULES_MAX, Rate, Rule, RuleKind, Then, check_size,
 };
+use crate::subject::Subject;
 use crate::window::{Period, Window, Zone};
 
 /// Deepest nesting that a policy can have: file, rules, rule, its fields, a list.
@@ -27,7 +29,9 @@ const EVENTS_MAX: usize = 100_000;
 struct PolicyFile {
     policy: Spanned<String>,
     epoch: Spanned<u64>,
-    applies_to: AppliesTo,
+    applies_to: Spanned<AppliesTo>,
+    #[serde(default)]
+    mode: Mode,
     #[serde(default)]
     lists: BTreeMap<String, Spanned<Vec<String>>>,
     #[serde(default)]
@@ -37,18 +41,32 @@ struct PolicyFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AppliesTo {
-    agent: AgentId,
+    #[serde(default)]
+    organisation: Option<AgentId>,
+    #[serde(default)]
+    agent: Option<AgentId>,
+    #[serde(default)]
+    wallet: Option<Address>,
 }
 
+/// One entry of `rules`: exactly one rule, and what follows where it is not kept.
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RuleFile {
-    MaxAmount(Money),
-    Limit(LimitFile),
-    Rate(RateFile),
-    Allow(NamedFile),
-    Block(NamedFile),
-    Hours(HoursFile),
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    #[serde(default)]
+    then: Option<Then>,
+    #[serde(default)]
+    max_amount: Option<Money>,
+    #[serde(default)]
+    limit: Option<LimitFile>,
+    #[serde(default)]
+    rate: Option<RateFile>,
+    #[serde(default)]
+    allow: Option<NamedFile>,
+    #[serde(default)]
+    block: Option<NamedFile>,
+    #[serde(default)]
+    hours: Option<HoursFile>,
 }
 
 #[derive(Deserialize)]
@@ -150,11 +168,16 @@ pub(super) fn parse(yaml: &str) -> Result<Policy, PolicyError> {
     }
     check_lists(&file.lists)?;
     at_most(RULES_MAX, file.rules.len(), "rules in a policy").map_err(|r| malformed(0, r))?;
+    let line = file.applies_to.referenced.line();
+    let (subject, agent) =
+        read_subject(file.applies_to.value).map_err(|reason| malformed(line, reason))?;
     let rules = file.rules.into_iter().map(|rule| read_rule(rule, &file.lists));
     Ok(Policy {
         name: name.into(),
         epoch,
-        agent: file.applies_to.agent,
+        subject,
+        agent,
+        mode: file.mode,
         rules: rules.collect::<Result<_, _>>()?,
     })
 }
@@ -199,27 +222,64 @@ fn check_entries(entries: &[String]) -> Result<(), String> {
     at_most(LIST_ENTRIES_MAX, entries.len(), "entries in a list")
 }
 
+fn read_subject(file: AppliesTo) -> Result<(Subject, Option<AgentId>), String> {
+    match file {
+        AppliesTo { organisation: Some(_), agent: None, wallet: None } => {
+            Ok((Subject::Organisation, None))
+        }
+        AppliesTo { organisation: None, agent: Some(agent), wallet: None } => {
+            Ok((Subject::Agent(agent.clone()), Some(agent)))
+        }
+        AppliesTo { organisation: None, agent: Some(agent), wallet: Some(wallet) } => {
+            Ok((Subject::Wallet(wallet), Some(agent)))
+        }
+        _ => Err("a policy applies to one of { organisation: NAME }, { agent: NAME } and \
+                  { wallet: \"0x…\", agent: NAME }"
+            .to_owned()),
+    }
+}
+
 fn read_rule(rule: Spanned<RuleFile>, lists: &Lists) -> Result<Rule, PolicyError> {
     let line = rule.referenced.line();
-    let named = |file| named(file, lists).map_err(|reason| malformed(line, reason));
-    Ok(match rule.value {
-        RuleFile::MaxAmount(money) => Rule::MaxAmount(MaxAmount(money)),
-        RuleFile::Limit(LimitFile { amount, per, calendar, by }) => {
-            Rule::Limit(Limit { amount, window: Window { period: per, calendar }, by })
-        }
-        RuleFile::Rate(RateFile { count, per, by }) => {
-            Rule::Rate(Rate { count, window: Window { period: per, calendar: None }, by })
-        }
-        RuleFile::Allow(file) => Rule::Allow(Allow(named(file)?)),
-        RuleFile::Block(file) => Rule::Block(Block(named(file)?)),
-        RuleFile::Hours(HoursFile { from, to, days, zone }) => {
-            let days = days.unwrap_or_else(|| Day::ALL.to_vec());
-            let hours = Hours::new(from, to, days, zone);
-            let reason = "these hours never open: from and to differ, from is before 24:00, and \
-                          there is a day";
-            Rule::Hours(hours.ok_or_else(|| malformed(line, reason.to_owned()))?)
-        }
-    })
+    let then = rule.value.then.unwrap_or_default();
+    let kind = read_kind(rule.value, lists).map_err(|reason| malformed(line, reason))?;
+    Ok(Rule { kind, then, line })
+}
+
+fn read_kind(file: RuleFile, lists: &Lists) -> Result<RuleKind, String> {
+    let mut kinds = Vec::new();
+    kinds.extend(file.max_amount.map(|money| RuleKind::MaxAmount(MaxAmount(money))));
+    kinds.extend(file.limit.map(read_limit));
+    kinds.extend(file.rate.map(read_rate));
+    if let Some(file) = file.allow {
+        kinds.push(RuleKind::Allow(Allow(named(file, lists)?)));
+    }
+    if let Some(file) = file.block {
+        kinds.push(RuleKind::Block(Block(named(file, lists)?)));
+    }
+    if let Some(file) = file.hours {
+        kinds.push(read_hours(file)?);
+    }
+    let found = kinds.len();
+    match kinds.pop() {
+        Some(kind) if found == 1 => Ok(kind),
+        _ => Err(format!("an entry of rules holds exactly one rule; this one holds {found}")),
+    }
+}
+
+fn read_limit(LimitFile { amount, per, calendar, by }: LimitFile) -> RuleKind {
+    RuleKind::Limit(Limit { amount, window: Window { period: per, calendar }, by })
+}
+
+fn read_rate(RateFile { count, per, by }: RateFile) -> RuleKind {
+    RuleKind::Rate(Rate { count, window: Window { period: per, calendar: None }, by })
+}
+
+fn read_hours(HoursFile { from, to, days, zone }: HoursFile) -> Result<RuleKind, String> {
+    let days = days.unwrap_or_else(|| Day::ALL.to_vec());
+    let never = "these hours never open: from and to differ, from is before 24:00, and there is a \
+                 day";
+    Hours::new(from, to, days, zone).map(RuleKind::Hours).ok_or_else(|| never.to_owned())
 }
 
 fn named(file: NamedFile, lists: &Lists) -> Result<Named, String> {

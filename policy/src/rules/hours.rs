@@ -4,7 +4,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, Time, Weekday};
 use serde::Deserialize;
 
-use crate::rules::Judgement;
+use crate::rules::{Judgement, View};
 use crate::time::UnixSeconds;
 use crate::window::Zone;
 
@@ -119,7 +119,8 @@ impl Hours {
         Some(Self { from, to, days, zone, text })
     }
 
-    pub(super) fn judge(&self, now: UnixSeconds) -> Judgement {
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let now = view.facts.now;
         let local = self.zone.at(now);
         let kept = local.as_ref().is_some_and(|local| self.is_open(local.date(), local.time()));
         let asked = local.map_or_else(

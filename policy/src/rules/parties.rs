@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use alloy_primitives::Address;
 
 use crate::chain::{ASSETS, Chain};
-use crate::decision::Ask;
+use crate::ask::Ask;
 use crate::intent::Service;
 use crate::rows::PaymentKind;
-use crate::rules::Judgement;
+use crate::rules::{Judgement, View};
 
 /// What a rule names. Absent means not named, which is not the same as an empty list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl Allow {
         !self.can_grant() && self.0.has_empty_list()
     }
 
-    pub(super) fn judge(&self, ask: &Ask<'_>) -> Judgement {
-        let named = &self.0;
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let (named, ask) = (&self.0, view.ask);
         let place = named.assets.as_ref().is_none_or(|set| set.contains(ask.asset.symbol))
             && named.chains.as_ref().is_none_or(|set| set.contains(&ask.asset.chain));
         let payee = named
@@ -71,8 +71,8 @@ impl Allow {
 }
 
 impl Block {
-    pub(super) fn judge(&self, ask: &Ask<'_>) -> Judgement {
-        let named = &self.0;
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let (named, ask) = (&self.0, view.ask);
         let asset = named.assets.as_ref().is_some_and(|set| set.contains(ask.asset.symbol));
         let chain = named.chains.as_ref().is_some_and(|set| set.contains(&ask.asset.chain));
         let payee = named

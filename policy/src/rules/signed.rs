@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Authority, ContentHash, Document, Signed};
-use crate::party::AgentId;
 use crate::rules::{Policy, PolicyError, check_size};
+use crate::subject::Subject;
 
 /// The exact text of a policy file, as the authority signs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,15 +71,19 @@ impl AuthenticPolicy {
         PolicyPin { epoch: self.policy.epoch(), content_hash: self.content_hash }
     }
 
-    /// Whether this may be the policy of `agent` where `held` is held so far: a higher epoch, or
+    /// Whether this may be the policy of `subject` where `held` is held so far: a higher epoch, or
     /// the very same policy again.
     ///
     /// # Errors
     /// [`PolicyError`] that says why not.
-    pub fn may_follow(&self, held: Option<&PolicyPin>, agent: &AgentId) -> Result<(), PolicyError> {
-        if self.agent() != agent {
-            let (found, expected) = (self.agent().clone(), agent.clone());
-            return Err(PolicyError::OtherAgent { found, expected });
+    pub fn may_follow(
+        &self,
+        held: Option<&PolicyPin>,
+        subject: &Subject,
+    ) -> Result<(), PolicyError> {
+        if self.subject() != subject {
+            let (found, expected) = (self.subject().clone(), subject.clone());
+            return Err(PolicyError::OtherSubject { found, expected });
         }
         let offered = self.epoch();
         match held {

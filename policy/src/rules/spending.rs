@@ -5,10 +5,11 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::chain::ASSETS;
-use crate::decision::Ask;
-use crate::ledger::{Ledger, Measure, Scope};
+use crate::ask::Ask;
+use crate::ledger::{Axis, Ledger, Measure, Scope};
 use crate::money::{Amount, BadAmount};
-use crate::rules::Judgement;
+use crate::rules::{Judgement, View};
+use crate::subject::Subject;
 use crate::time::UnixSeconds;
 use crate::window::Window;
 
@@ -86,8 +87,8 @@ impl Money {
 pub struct MaxAmount(pub Money);
 
 impl MaxAmount {
-    pub(super) fn judge(&self, ask: &Ask<'_>) -> Judgement {
-        let asked = Money::of(ask);
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let asked = Money::of(view.ask);
         Judgement {
             kept: asked.symbol == self.0.symbol && asked.amount <= self.0.amount,
             limit: self.0.to_string(),
@@ -98,31 +99,11 @@ impl MaxAmount {
 }
 
 /// For what a window counts apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum By {
-    /// For each paid address.
-    Recipient,
-    /// For each service; all transfers together count as one.
-    Service,
-}
-
-impl By {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Recipient => "recipient",
-            Self::Service => "service",
-        }
-    }
-}
+pub type By = Axis;
 
 /// What a payment is counted with. One without a recipient is counted with everything.
-fn scope(by: Option<By>, ask: &Ask<'_>) -> Scope {
-    match by {
-        None => Scope::Total,
-        Some(By::Recipient) => ask.recipient.map_or(Scope::Total, Scope::Recipient),
-        Some(By::Service) => ask.service.cloned().map_or(Scope::NoService, Scope::Service),
-    }
+fn scope(by: Option<By>, view: &View<'_>) -> Scope {
+    by.map_or(Scope::Total, |axis| Scope::of(axis, view.ask, view.counterparty))
 }
 
 fn per(window: &Window, by: Option<By>) -> String {
@@ -141,12 +122,12 @@ pub struct Limit {
 }
 
 impl Limit {
-    pub(super) fn judge(&self, ask: &Ask<'_>, ledger: &Ledger, now: UnixSeconds) -> Judgement {
-        let asked = Money::of(ask);
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let asked = Money::of(view.ask);
         let measure = Measure::Amount(self.amount.symbol);
         let limit = self.amount.amount.base_units();
-        let scope = scope(self.by, ask);
-        let count = Counted::at(&self.window, measure, &scope, ledger, now);
+        let scope = scope(self.by, view);
+        let count = Counted::at(&self.window, measure, &scope, view);
         let same_asset = asked.symbol == self.amount.symbol;
         let kept = same_asset && count.leaves_room_for(asked.amount.base_units(), limit);
         let resets_at =
@@ -175,9 +156,9 @@ pub struct Rate {
 }
 
 impl Rate {
-    pub(super) fn judge(&self, ask: &Ask<'_>, ledger: &Ledger, now: UnixSeconds) -> Judgement {
-        let scope = scope(self.by, ask);
-        let count = Counted::at(&self.window, Measure::Count, &scope, ledger, now);
+    pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
+        let scope = scope(self.by, view);
+        let count = Counted::at(&self.window, Measure::Count, &scope, view);
         let limit = u128::from(self.count);
         Judgement {
             kept: count.leaves_room_for(1, limit),
@@ -194,6 +175,7 @@ impl Rate {
 /// What a window holds at a moment.
 struct Counted<'a> {
     window: &'a Window,
+    subject: &'a Subject,
     measure: Measure,
     scope: &'a Scope,
     ledger: &'a Ledger,
@@ -207,13 +189,12 @@ impl<'a> Counted<'a> {
         window: &'a Window,
         measure: Measure,
         scope: &'a Scope,
-        ledger: &'a Ledger,
-        now: UnixSeconds,
+        view: &View<'a>,
     ) -> Self {
-        let now = ledger.clamp(now);
+        let (subject, ledger, now) = (view.subject(), view.facts.ledger, view.now());
         let since = window.since(now);
-        let current = ledger.sum(measure, scope, since);
-        Self { window, measure, scope, ledger, now, since, current }
+        let current = ledger.sum(subject, measure, scope, since);
+        Self { window, subject, measure, scope, ledger, now, since, current }
     }
 
     fn leaves_room_for(&self, asked: u128, limit: u128) -> bool {
@@ -224,7 +205,7 @@ impl<'a> Counted<'a> {
     fn room_at(&self, asked: u128, limit: u128) -> Option<UnixSeconds> {
         let room = limit.checked_sub(asked)?;
         let excess = self.current.checked_sub(room).filter(|excess| *excess > 0)?;
-        let moment = self.ledger.moment_of(self.measure, self.scope, self.since, excess)?;
+        let moment = self.ledger.moment_of(self.subject, self.measure, self.scope, self.since, excess)?;
         self.window.leaves_at(moment, self.now)
     }
 }

@@ -1,0 +1,66 @@
+//! What a rule looks at, and what it says before it is given its place.
+
+use crate::ask::{Ask, Facts};
+use crate::decision::{Finding, Outcome};
+use crate::registry::Counterparty;
+use crate::rules::Policy;
+use crate::subject::Subject;
+use crate::time::UnixSeconds;
+
+/// What a rule looks at: the payment, what is known, and whose policy the rule is in.
+pub(crate) struct View<'a> {
+    pub(crate) ask: &'a Ask<'a>,
+    pub(crate) facts: &'a Facts<'a>,
+    pub(crate) policy: &'a Policy,
+    /// Who is paid, where the registry knows.
+    pub(crate) counterparty: Option<&'a Counterparty>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(ask: &'a Ask<'a>, facts: &'a Facts<'a>, policy: &'a Policy) -> Self {
+        let counterparty = facts.registry.and_then(|registry| registry.counterparty(ask));
+        Self { ask, facts, policy, counterparty }
+    }
+
+    /// Whose payments the policy's limits count together.
+    pub(crate) const fn subject(&self) -> &'a Subject {
+        self.policy.subject()
+    }
+
+    /// Our time, which in a ledger never runs backwards.
+    pub(crate) fn now(&self) -> UnixSeconds {
+        self.facts.ledger.clamp(self.facts.now)
+    }
+}
+
+/// What a rule says, before it is given its place.
+#[derive(Debug, Default)]
+pub(crate) struct Judgement {
+    pub(crate) kept: bool,
+    pub(crate) grants: bool,
+    pub(crate) per: Option<String>,
+    pub(crate) limit: String,
+    pub(crate) current: Option<String>,
+    pub(crate) asked: String,
+    pub(crate) resets_at: Option<UnixSeconds>,
+    pub(crate) freezes: bool,
+}
+
+impl Judgement {
+    pub(crate) fn finding(self, rule: usize, kind: &str, outcome: Outcome) -> Finding {
+        Finding {
+            rule,
+            kind: kind.to_owned(),
+            outcome,
+            grants: self.grants,
+            per: self.per,
+            limit: self.limit,
+            current: self.current,
+            asked: self.asked,
+            resets_at: self.resets_at,
+            approvers: None,
+            approved_by: Vec::new(),
+            freezes: self.freezes,
+        }
+    }
+}
