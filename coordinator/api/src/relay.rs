@@ -8,15 +8,20 @@ use std::fmt;
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
+use tercet_policy::approval::SignedApproval;
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, NotHex, Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::proposal::ProposalClaim;
 use tercet_policy::refusal::Refusal;
 use tercet_policy::rules::SignedPolicy;
+use tercet_policy::subject::Subject;
 
-/// Largest relay frame as JSON text, in bytes: one sealed Noise frame in base64 with its envelope.
-pub const RELAY_FRAME_BYTES_MAX: usize = 128 * 1024;
+/// Largest relay frame as JSON text, in bytes: a document of the largest size, however it is
+/// escaped. A sealed Noise frame in base64 with its envelope takes less.
+pub const RELAY_FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Most approvals that travel with a payment; further ones are not looked at.
+pub const APPROVALS_MAX: usize = 16;
 /// Largest sealed frame inside a relay frame, in bytes (a Noise message is at most 65,535).
 pub const SEALED_FRAME_BYTES_MAX: usize = 65_535;
 /// Most sealed frames of one session in one direction; a ceremony takes a few hundred.
@@ -70,7 +75,7 @@ pub enum ToNode {
         /// Signed by the authority.
         document: Signed<Freeze>,
     },
-    /// A policy; sent on connection and when it changes.
+    /// A policy of an organisation, an agent or a wallet; sent on connection and when it changes.
     Policy {
         /// Signed by the authority.
         document: SignedPolicy,
@@ -97,6 +102,10 @@ pub enum ToNode {
         envelope: SignedIntent,
         /// What the courier says it is; compared, never believed.
         claim: ProposalClaim,
+        /// What people said to it, each signed; at most [`APPROVALS_MAX`]. Whose word counts, the
+        /// policies say.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<SignedApproval>,
     },
     /// A sealed frame of a session.
     Frame {
@@ -132,8 +141,8 @@ pub enum FromNode {
     Document {
         /// `enrolment`, `freeze` or `policy`.
         kind: String,
-        /// Agent it is about.
-        agent: AgentId,
+        /// Whom it is about.
+        subject: Subject,
         /// Its epoch.
         epoch: u64,
         /// Why it was refused, if it was.
