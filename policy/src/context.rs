@@ -32,7 +32,17 @@ pub const CONTEXT_NAME_CHARS_MAX: usize = 32;
 
 /// Words of the condition language, which name nothing else.
 const RESERVED: [&str; 12] = [
-    "action", "context", "else", "false", "has", "if", "in", "is", "like", "principal", "then",
+    "action",
+    "context",
+    "else",
+    "false",
+    "has",
+    "if",
+    "in",
+    "is",
+    "like",
+    "principal",
+    "then",
     "true",
 ];
 

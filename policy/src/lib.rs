@@ -18,6 +18,7 @@ pub mod admission;
 pub mod approval;
 pub mod ask;
 pub mod chain;
+pub mod condition;
 pub mod context;
 pub mod decision;
 pub mod declared;
@@ -28,6 +29,8 @@ mod fixture;
 pub mod intent;
 pub mod ledger;
 pub mod money;
+#[cfg(doctest)]
+mod must_not_compile;
 pub mod party;
 pub mod payload;
 pub mod proposal;
