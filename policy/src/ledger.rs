@@ -207,6 +207,28 @@ impl Ledger {
         Ok(())
     }
 
+    /// Gives back a payment that nothing was ever signed for, its fee too; one that is unknown or
+    /// void changes nothing. For a preview, which says so without proof because it decides
+    /// nothing. A journal that signs never calls this: it gives back by evidence alone.
+    pub fn forgo(&mut self, row: &SpendRow) {
+        let Some(entry) = self.entries.get_mut(&row.intent) else { return };
+        if entry.state == SpendState::Void {
+            return;
+        }
+        for (key, place) in &entry.places {
+            let by = match key.1 {
+                Measure::Count => 1,
+                Measure::Amount(_) => entry.counted.base_units(),
+                Measure::FeeWei => row.fee_wei().base_units(),
+            };
+            if let Some(line) = self.series.get_mut(key) {
+                line.take(*place, by);
+            }
+        }
+        entry.state = SpendState::Void;
+        entry.counted = Amount::ZERO;
+    }
+
     /// The payment of an intent.
     #[must_use]
     pub fn entry(&self, intent: &IntentId) -> Option<&Entry> {
