@@ -40,7 +40,7 @@ use crate::proposal::{ChainTerms, Proposal, Slot};
 use crate::refusal::{ClaimField, Refusal};
 use crate::registry::Registry;
 use crate::rows::{Judged, SpendRow, TripRow};
-use crate::rules::PolicySet;
+use crate::rules::{Policy, PolicySet};
 use crate::time::UnixSeconds;
 
 pub use book::Book;
@@ -260,7 +260,10 @@ pub fn admit<J: RecordSpend>(
 
 fn check_policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(), Refusal> {
     let intent = proposal.intent().intent();
-    if !rulebook.policies.has_own(&intent.wallet) {
+    let ask = Ask::from(proposal.intent());
+    let applying = rulebook.policies.applying(&intent.wallet);
+    let is_own = |policy: &&Policy| policy.is_own() && policy.applies_to(&ask);
+    if !applying.iter().any(is_own) {
         return Err(Refusal::NoPolicy { agent: intent.agent.clone() });
     }
     let registry = rulebook.registry.map(Registry::epoch);

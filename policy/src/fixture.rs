@@ -1,11 +1,14 @@
 //! One agent, its authority and its payments, for the tests of this crate.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, B256, address};
 use ed25519_dalek::SigningKey;
 
-use crate::admission::{AdmitError, Book, Reserved, admit};
+use crate::admission::{AdmitError, Book, RecordSpend, Reserved, Rulebook, Submission, admit};
 use crate::chain::{ASSETS, Chain};
-use crate::document::{Authority, AuthorityConfig, Ed25519PublicKey, Signed};
+use crate::declared::Declared;
+use crate::document::{Authority, AuthorityConfig, Ed25519PublicKey, Freeze, Signed};
 use crate::evidence::SafeBlock;
 use crate::intent::{
     AgentKeys, AuthenticIntent, IntentId, Payment, PaymentIntent, Service, Transfer, X402Cancel,
@@ -14,8 +17,10 @@ use crate::intent::{
 use crate::ledger::LedgerError;
 use crate::money::Amount;
 use crate::party::AgentId;
+use crate::payload::SigningPayload;
 use crate::proposal::{ChainTerms, Proposal, ProposalClaim, terms_without_chain};
-use crate::rules::{AuthenticPolicy, Policy, PolicyDocument, SignedPolicy};
+use crate::rows::{Judged, PolicyEpochs, SpendRow};
+use crate::rules::{AuthenticPolicy, Policy, PolicyDocument, PolicySet, SignedPolicy};
 use crate::time::UnixSeconds;
 
 /// Thursday, 27 February 2025, 16:01:29 UTC.
@@ -109,6 +114,7 @@ pub(crate) fn intent(n: u64, mut payment: Payment, at: UnixSeconds) -> PaymentIn
         agent: agent(),
         wallet: WALLET,
         payment,
+        declared: Declared::default(),
         created_at: at,
         expires_at: at.plus(60),
     }
@@ -135,9 +141,24 @@ pub(crate) fn proposal(n: u64, payment: Payment, at: UnixSeconds) -> Proposal {
     with_terms(intent, terms)
 }
 
+/// What the courier says of policies when the agent has one of its own, of epoch 7, and no other.
+pub(crate) const EPOCHS: PolicyEpochs =
+    PolicyEpochs { organisation: None, agent: Some(7), wallet: None, registry: None };
+
 pub(crate) fn with_terms(intent: AuthenticIntent, terms: ChainTerms) -> Proposal {
-    let claim = ProposalClaim::honest(&intent, terms, 7);
+    let claim = ProposalClaim::honest(&intent, terms, EPOCHS);
     Proposal::assemble(intent, &claim).unwrap()
+}
+
+/// The row that admitting this at `at` makes, for a payee without a category.
+pub(crate) fn row_of(proposal: &Proposal, at: UnixSeconds) -> SpendRow {
+    let digest = SigningPayload::of(proposal).unwrap().digest();
+    SpendRow::new(proposal, None, Judged { digest, replaces: None, at })
+}
+
+pub(crate) fn set(policies: &[&AuthenticPolicy]) -> PolicySet {
+    let add = |set: PolicySet, policy: &&AuthenticPolicy| set.with(Arc::new((*policy).clone()));
+    policies.iter().fold(PolicySet::default(), add)
 }
 
 pub(crate) fn admit_at(
@@ -146,7 +167,20 @@ pub(crate) fn admit_at(
     now: UnixSeconds,
     book: &mut Book,
 ) -> Result<Reserved, AdmitError<LedgerError>> {
-    admit(policy, None, proposal, now, book)
+    admit_while(policy, None, proposal, now, book)
+}
+
+/// The same, with the agent's latest freeze document and any journal.
+pub(crate) fn admit_while<J: RecordSpend>(
+    policy: &AuthenticPolicy,
+    frozen: Option<&Freeze>,
+    proposal: Proposal,
+    now: UnixSeconds,
+    journal: &mut J,
+) -> Result<Reserved, AdmitError<J::Failure>> {
+    let policies = set(&[policy]);
+    let rulebook = Rulebook { policies: &policies, registry: None, frozen };
+    admit(&rulebook, Submission::from(proposal), now, journal)
 }
 
 pub(crate) const fn safe(number: u64, timestamp: UnixSeconds) -> SafeBlock {

@@ -43,6 +43,7 @@
 //! | `allow: {services?, recipients?, assets?, chains?}` | see below |
 //! | `block: {services?, recipients?, assets?, chains?}` | a payment that matches **any** of what it names |
 //! | `hours: {from, to, days?, zone}` | a payment at another time |
+//! | `when: '<expression>'` | a payment for which the [condition](crate::condition) does not hold or cannot be decided |
 //!
 //! **Amounts** are exact decimals and a symbol: `0.50 USDC`. No sign, exponent, separator or
 //! prefix, and no more decimals than the asset has. A rule counts its asset on all chains
@@ -82,6 +83,11 @@
 //! given days (all, where none are given). `from: "22:00", to: "06:00"` runs past midnight and
 //! belongs to the day on which it began. `24:00` is the end of the day.
 //!
+//! **`when`** is an expression over the payment and over what the agent declares of it; the values
+//! a policy looks at are declared beside the rules: `context: { confidence: decimal, task: string,
+//! urgent: bool, attempts: long }`. A condition that cannot be decided refuses, also where the rule
+//! says `then: ask`.
+//!
 //! # What this does not protect against
 //!
 //! An authority that signs a foolish policy; a service on the list that sells nothing for the
@@ -94,21 +100,26 @@ mod set;
 mod signed;
 mod spending;
 mod view;
+mod when;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{Ask, Facts};
+use crate::context::DeclaredContext;
 use crate::decision::{Finding, Opinion, Outcome};
 use crate::document::DocumentError;
 use crate::party::AgentId;
 use crate::subject::Subject;
 
+#[cfg_attr(not(test), expect(unused_imports, reason = "printed by the command line"))]
+pub(crate) use file::schema;
 pub use hours::Hours;
 pub use parties::{Allow, Block};
 pub use set::PolicySet;
 pub use signed::{AuthenticPolicy, PolicyDocument, PolicyPin, SignedPolicy};
 pub use spending::{By, Limit, MaxAmount, Money, Rate};
 pub(crate) use view::{Judgement, View};
+pub use when::When;
 
 /// Largest policy file, in bytes.
 pub const POLICY_BYTES_MAX: usize = 128 * 1024;
@@ -127,6 +138,7 @@ pub struct Policy {
     subject: Subject,
     agent: Option<AgentId>,
     mode: Mode,
+    context: DeclaredContext,
     rules: Vec<Rule>,
 }
 
@@ -178,6 +190,8 @@ pub enum RuleKind {
     Block(Block),
     /// When may be paid.
     Hours(Hours),
+    /// What has to hold of the payment.
+    When(When),
 }
 
 /// Why a policy was not taken.
@@ -287,10 +301,22 @@ impl Policy {
         self.mode
     }
 
+    /// What it declares that agents say of their payments.
+    #[must_use]
+    pub const fn context(&self) -> &DeclaredContext {
+        &self.context
+    }
+
     /// Its rules, in the order of the file.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether it is an agent's own, by itself or by a wallet, and not everybody's.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        self.agent.is_some()
     }
 
     /// Whether it judges this payment.
@@ -375,6 +401,8 @@ impl Rule {
         let outcome = match (judged.kept, self.then) {
             (true, _) => Outcome::Kept,
             (false, Then::Warn) => Outcome::Warns,
+            // People are asked what to make of an answer, never what it would have been.
+            (false, Then::Ask) if judged.errs => Outcome::Refuses,
             (false, Then::Ask) => Outcome::Asks,
             (false, Then::Refuse) => Outcome::Refuses,
         };
@@ -393,6 +421,7 @@ impl RuleKind {
             Self::Allow(_) => "allow",
             Self::Block(_) => "block",
             Self::Hours(_) => "hours",
+            Self::When(_) => "when",
         }
     }
 
@@ -404,6 +433,7 @@ impl RuleKind {
             Self::Allow(rule) => rule.judge(view),
             Self::Block(rule) => rule.judge(view),
             Self::Hours(rule) => rule.judge(view),
+            Self::When(rule) => rule.judge(view),
         }
     }
 

@@ -1,23 +1,23 @@
+use alloy_primitives::Address;
 use proptest::prelude::*;
 
 use super::*;
 use crate::fixture::{
-    NOW, PAYEE, VENDOR, cancel, id, intent, parsed, policy, proposal, transfer, x402,
+    NOW, PAYEE, VENDOR, cancel, id, intent, parsed, policy, proposal, row_of, transfer, units, x402,
 };
-use crate::payload::SigningPayload;
+use crate::intent::Payment;
+use crate::ledger::Ledger;
 use crate::rows::SpendRow;
 
 const OTHER: Address = Address::repeat_byte(0xee);
 
 fn verdict(policy: &Policy, payment: Payment, ledger: &Ledger) -> Verdict {
     let intent = intent(9, payment, NOW);
-    decide(policy, &Ask::of(&intent).unwrap(), ledger, NOW).verdict
+    decide(&[policy], &Ask::of(&intent).unwrap(), &Facts::of(ledger, NOW)).verdict
 }
 
 fn first_row() -> SpendRow {
-    let proposal = proposal(1, x402(10, VENDOR, OTHER), NOW);
-    let digest = SigningPayload::of(&proposal).unwrap().digest();
-    SpendRow::new(&proposal, &parsed("  []"), digest, None, NOW)
+    row_of(&proposal(1, x402(10, VENDOR, OTHER), NOW), NOW)
 }
 
 fn one_payment() -> Ledger {
@@ -72,21 +72,23 @@ fn every_rule_is_reported_on_approval_and_on_refusal() {
          - hours: { from: \"00:00\", to: \"24:00\", zone: UTC }",
     );
     let intent = crate::fixture::authentic(intent(9, x402(500_000, VENDOR, OTHER), NOW));
-    let decision = decide(&policy, &Ask::from(&intent), &one_payment(), NOW);
-    assert_eq!((decision.verdict, decision.policy.as_str()), (Verdict::Approve, "research-01"));
-    assert_eq!(decision.epoch, 7);
-    let kinds: Vec<_> = decision.findings.iter().map(|f| (f.rule, f.kind.as_str())).collect();
+    let decision = decide(&[&policy], &Ask::from(&intent), &Facts::of(&one_payment(), NOW));
+    assert_eq!((decision.verdict, decision.policies.len()), (Verdict::Approve, 1));
+    let opinion = &decision.policies[0];
+    assert_eq!((opinion.policy.as_str(), opinion.epoch), ("research-01", 7));
+    let findings = &opinion.findings;
+    let kinds: Vec<_> = findings.iter().map(|f| (f.rule, f.kind.as_str())).collect();
     let all = ["max_amount", "limit", "rate", "allow", "allow", "block", "hours"];
     assert_eq!(kinds, all.into_iter().enumerate().collect::<Vec<_>>());
-    assert!(decision.findings.iter().all(|finding| finding.kept));
-    let granting: Vec<_> = decision.findings.iter().map(|finding| finding.grants).collect();
+    assert!(findings.iter().all(Finding::kept));
+    let granting: Vec<_> = findings.iter().map(|finding| finding.grants).collect();
     assert_eq!(granting, [false, false, false, true, false, false, false]);
-    let limit = &decision.findings[1];
+    let limit = &findings[1];
     assert_eq!(limit.current.as_deref(), Some("0.00001 USDC"));
     assert_eq!(limit.per.as_deref(), Some("day by service"));
 
     let intent = super::tests::intent(9, x402(3_000_000, "bad.example", OTHER), NOW);
-    let decision = decide(&policy, &Ask::of(&intent).unwrap(), &one_payment(), NOW);
+    let decision = decide(&[&policy], &Ask::of(&intent).unwrap(), &Facts::of(&one_payment(), NOW));
     let refusing: Vec<_> = decision.violations().map(|finding| finding.rule).collect();
     assert_eq!(refusing, [0, 1, 3, 4, 5], "all of them, not only the first");
     assert_eq!(
@@ -105,10 +107,9 @@ fn every_rule_is_reported_on_approval_and_on_refusal() {
 #[test]
 fn silence_is_said() {
     let decision = decide(
-        &parsed("  - max_amount: 1 USDC"),
+        &[&parsed("  - max_amount: 1 USDC")],
         &Ask::of(&intent(1, x402(1, VENDOR, OTHER), NOW)).unwrap(),
-        &Ledger::new(),
-        NOW,
+        &Facts::of(&Ledger::new(), NOW),
     );
     assert_eq!(decision.to_string(), "policy research-01 (epoch 7): no rule grants this");
 }
@@ -158,10 +159,11 @@ proptest! {
         for rule in &rules {
             let intent = intent(9, payment.clone(), NOW);
             let policy = parsed(&text(std::slice::from_ref(rule)));
-            let alone = decide(&policy, &Ask::of(&intent).unwrap(), &one_payment(), NOW);
-            granted |= alone.findings[0].grants;
+            let alone = decide(&[&policy], &Ask::of(&intent).unwrap(), &Facts::of(&one_payment(), NOW));
+            let found = &alone.policies[0].findings[0];
+            granted |= found.grants;
             let grants_by_nature = rule.starts_with("allow") && !rule.contains("assets");
-            if !alone.findings[0].kept && !grants_by_nature {
+            if !found.kept() && !grants_by_nature {
                 prop_assert_eq!(together, Verdict::Refuse, "{} was outweighed", rule);
             }
         }
@@ -182,11 +184,15 @@ proptest! {
              - hours: { from: \"22:00\", to: \"06:00\", zone: America/New_York }",
         );
         let mut row = first_row();
-        (row.at, row.amount) = (UnixSeconds(past), Amount::from_base_units(amount));
+        (row.at, row.amount) = (UnixSeconds(past), units(amount));
         let mut ledger = Ledger::new();
         ledger.record(&row).unwrap();
         let asking = intent(9, x402(amount, VENDOR, OTHER), NOW);
-        let decision = decide(&policy, &Ask::of(&asking).unwrap(), &ledger, UnixSeconds(now));
-        prop_assert_eq!(decision.findings.len(), 6);
+        let decision = decide(
+            &[&policy],
+            &Ask::of(&asking).unwrap(),
+            &Facts::of(&ledger, UnixSeconds(now)),
+        );
+        prop_assert_eq!(decision.policies[0].findings.len(), 6);
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::chain::ASSETS;
+use crate::declared::Declared;
 
 const NOW: UnixSeconds = UnixSeconds(1_740_672_089);
 
@@ -34,6 +35,7 @@ fn x402() -> PaymentIntent {
             resource: "https://api.search.example/q?a=1".into(),
             service: Service::of("https://api.search.example").unwrap(),
         }),
+        declared: Declared::default(),
         created_at: NOW,
         expires_at: NOW.plus(60),
     }

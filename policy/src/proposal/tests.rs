@@ -3,6 +3,7 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::chain::ASSETS;
+use crate::declared::Declared;
 use crate::document::{Ed25519PublicKey, Signed};
 use crate::intent::{AgentKeys, PaymentIntent, Service, Transfer, X402Exact};
 use crate::party::AgentId;
@@ -24,6 +25,7 @@ fn authentic(payment: Payment) -> AuthenticIntent {
         agent: AgentId::new("research-01").unwrap(),
         wallet: address!("0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"),
         payment,
+        declared: Declared::default(),
         created_at: NOW,
         expires_at: NOW.plus(60),
     };
@@ -63,17 +65,17 @@ fn fees(gas_limit: u64, fee: u128, tip: u128) -> ChainTerms {
 
 #[test]
 fn an_honest_claim_is_taken() {
-    let claim = ProposalClaim::honest(&x402(), terms_without_chain(&x402()).unwrap(), 1);
+    let claim = ProposalClaim::honest(&x402(), terms_without_chain(&x402()).unwrap(), PolicyEpochs::default());
     let proposal = Proposal::assemble(x402(), &claim).unwrap();
     assert!(matches!(proposal.slot(), Slot::Eip3009 { .. }));
-    let claim = ProposalClaim::honest(&transfer(), fees(60_000, 1_000_000_000, 1), 1);
+    let claim = ProposalClaim::honest(&transfer(), fees(60_000, 1_000_000_000, 1), PolicyEpochs::default());
     assert!(Proposal::assemble(transfer(), &claim).is_ok());
 }
 
 #[test]
 fn each_lie_is_named() {
     let terms = terms_without_chain(&x402()).unwrap();
-    let honest = ProposalClaim::honest(&x402(), terms, 1);
+    let honest = ProposalClaim::honest(&x402(), terms, PolicyEpochs::default());
     let eip3009 = |nonce: Option<B256>, after: u64, before: u64| {
         let ChainTerms::Eip3009 { nonce: n, valid_before: b, .. } = honest.terms.clone() else {
             panic!()
@@ -117,7 +119,7 @@ fn fees_above_the_ceilings_are_refused() {
         fees(60_000, MAX_FEE_PER_GAS_WEI_MAX, MAX_PRIORITY_FEE_PER_GAS_WEI_MAX + 1),
         fees(60_000, 10, 11),
     ] {
-        let claim = ProposalClaim::honest(&transfer(), terms, 1);
+        let claim = ProposalClaim::honest(&transfer(), terms, PolicyEpochs::default());
         let refused = Proposal::assemble(transfer(), &claim);
         assert!(matches!(refused, Err(Refusal::FeeTooHigh { .. })), "{refused:?}");
     }
@@ -126,7 +128,7 @@ fn fees_above_the_ceilings_are_refused() {
 #[test]
 fn proposals_with_other_terms_have_other_names() {
     let hash = |terms: ChainTerms| {
-        let claim = ProposalClaim::honest(&transfer(), terms, 1);
+        let claim = ProposalClaim::honest(&transfer(), terms, PolicyEpochs::default());
         Proposal::assemble(transfer(), &claim).unwrap().context_hash()
     };
     let base = hash(fees(60_000, 100, 1));
@@ -149,7 +151,7 @@ fn proposals_of_other_bytes_have_other_names() {
         let terms =
             ChainTerms::Eip1559 { nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas };
         let intent = authentic(payment);
-        let claim = ProposalClaim::honest(&intent, terms, 1);
+        let claim = ProposalClaim::honest(&intent, terms, PolicyEpochs::default());
         Proposal::assemble(intent, &claim).unwrap().context_hash()
     };
     let payment = transfer().intent().payment.clone();
