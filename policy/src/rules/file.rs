@@ -1,156 +1,120 @@
 //! The policy file as it is written, and its way to a [`Policy`].
+//!
+//! Promises: what is read is understood to the last key, and the JSON Schema is that of the very
+//! types that are read.
+//!
+//! Refuses, with line and reason: unknown keys, keys given twice, anchors, aliases, merge keys,
+//! nesting and lengths beyond the named limits, and an entry of `rules` that holds no rule or two.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod lists;
+mod money;
+mod parties;
+mod schema;
+mod time;
 
 use alloy_primitives::Address;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Spanned};
 
+use crate::condition::Condition;
+use crate::context::DeclaredContext;
 use crate::document::JSON_INTEGER_MAX;
 use crate::party::AgentId;
-use crate::rules::hours::{Clock, Day};
-use crate::rules::parties::{self, Named, Services};
 use crate::rules::{
-    Allow, Block, By, Hours, LIST_ENTRIES_MAX, LISTS_MAX, Limit, MaxAmount, Mode, Money, Policy,
-    PolicyError, RULES_MAX, Rate, Rule, RuleKind, Then, check_size,
+    Allow, Block, MaxAmount, Mode, Money, Policy, PolicyError, RULES_MAX, Rule, RuleKind, Then,
+    When, check_size,
 };
 use crate::subject::Subject;
-use crate::window::{Period, Window, Zone};
+use lists::Lists;
+
+pub(crate) use schema::schema;
 
 /// Deepest nesting that a policy can have: file, rules, rule, its fields, a list.
 const DEPTH_MAX: usize = 6;
 /// Most parser events: every entry of every list, and the rest.
 const EVENTS_MAX: usize = 100_000;
 
-#[derive(Deserialize)]
+/// A policy file.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PolicyFile {
+    /// The policy's name: 1 to 63 of a-z, 0-9 and '-'.
+    #[schemars(schema_with = "schema::name")]
     policy: Spanned<String>,
+    /// 1 or more; only rises.
+    #[schemars(schema_with = "schema::epoch")]
     epoch: Spanned<u64>,
+    /// Whose payments it judges, and counts together.
+    #[schemars(with = "AppliesTo")]
     applies_to: Spanned<AppliesTo>,
+    /// Whether it binds, or only says what it would do.
     #[serde(default)]
+    #[schemars(schema_with = "schema::mode")]
     mode: Mode,
+    /// Names for lists that rules refer to.
     #[serde(default)]
-    lists: BTreeMap<String, Spanned<Vec<String>>>,
+    #[schemars(with = "std::collections::BTreeMap<String, Vec<String>>")]
+    lists: Lists,
+    /// Values that conditions look at, as agents declare them, each with its type.
     #[serde(default)]
+    #[schemars(schema_with = "schema::context")]
+    context: DeclaredContext,
+    /// The rules.
+    #[serde(default)]
+    #[schemars(with = "Vec<RuleFile>")]
     rules: Vec<Spanned<RuleFile>>,
 }
 
-#[derive(Deserialize)]
+/// One of `{ organisation: NAME }`, `{ agent: NAME }` and `{ wallet: "0x…", agent: NAME }`.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AppliesTo {
+    /// Every agent under one policy authority; the name is a label.
     #[serde(default)]
+    #[schemars(schema_with = "schema::name")]
     organisation: Option<AgentId>,
+    /// One agent, over all its wallets.
     #[serde(default)]
+    #[schemars(schema_with = "schema::name")]
     agent: Option<AgentId>,
+    /// One wallet, together with its agent.
     #[serde(default)]
+    #[schemars(schema_with = "schema::address")]
     wallet: Option<Address>,
 }
 
 /// One entry of `rules`: exactly one rule, and what follows where it is not kept.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = schema::exactly_one_rule)]
 struct RuleFile {
+    /// What follows where a payment does not keep to the rule.
     #[serde(default)]
+    #[schemars(schema_with = "schema::then")]
     then: Option<Then>,
+    /// Highest amount of one payment.
     #[serde(default)]
+    #[schemars(schema_with = "schema::money")]
     max_amount: Option<Money>,
+    /// Highest sum in a window.
     #[serde(default)]
-    limit: Option<LimitFile>,
+    limit: Option<money::LimitFile>,
+    /// Highest number of payments in a window.
     #[serde(default)]
-    rate: Option<RateFile>,
+    rate: Option<money::RateFile>,
+    /// What may be paid.
     #[serde(default)]
-    allow: Option<NamedFile>,
+    allow: Option<parties::NamedFile>,
+    /// What must not be paid.
     #[serde(default)]
-    block: Option<NamedFile>,
+    block: Option<parties::NamedFile>,
+    /// When may be paid.
     #[serde(default)]
-    hours: Option<HoursFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitFile {
-    amount: Money,
-    per: Period,
+    hours: Option<time::HoursFile>,
+    /// What has to hold of the payment: a Cedar expression over `resource` and `context`.
     #[serde(default)]
-    calendar: Option<Zone>,
-    #[serde(default)]
-    by: Option<By>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RateFile {
-    count: u64,
-    per: Period,
-    #[serde(default)]
-    by: Option<By>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NamedFile {
-    #[serde(default)]
-    services: Option<ListFile>,
-    #[serde(default)]
-    recipients: Option<ListFile>,
-    #[serde(default)]
-    assets: Option<ListFile>,
-    #[serde(default)]
-    chains: Option<ListFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HoursFile {
-    from: Clock,
-    to: Clock,
-    #[serde(default)]
-    days: Option<Vec<Day>>,
-    zone: Zone,
-}
-
-/// A list by its name, or written in place.
-enum ListFile {
-    Name(String),
-    Inline(Vec<String>),
-}
-
-impl<'de> Deserialize<'de> for Zone {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::find(&name).map_err(serde::de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for ListFile {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Lists;
-
-        impl<'de> Visitor<'de> for Lists {
-            type Value = ListFile;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a list, or a list in brackets")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<ListFile, E> {
-                Ok(ListFile::Name(name.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ListFile, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = seq.next_element()? {
-                    entries.push(entry);
-                }
-                Ok(ListFile::Inline(entries))
-            }
-        }
-
-        deserializer.deserialize_any(Lists)
-    }
+    when: Option<String>,
 }
 
 pub(super) fn parse(yaml: &str) -> Result<Policy, PolicyError> {
@@ -166,18 +130,20 @@ pub(super) fn parse(yaml: &str) -> Result<Policy, PolicyError> {
         let reason = format!("an epoch is a whole number from 1 to {JSON_INTEGER_MAX}");
         return Err(malformed(file.epoch.referenced.line(), reason));
     }
-    check_lists(&file.lists)?;
-    at_most(RULES_MAX, file.rules.len(), "rules in a policy").map_err(|r| malformed(0, r))?;
+    lists::check(&file.lists)?;
+    lists::at_most(RULES_MAX, file.rules.len(), "rules in a policy")
+        .map_err(|reason| malformed(0, reason))?;
     let line = file.applies_to.referenced.line();
     let (subject, agent) =
         read_subject(file.applies_to.value).map_err(|reason| malformed(line, reason))?;
-    let rules = file.rules.into_iter().map(|rule| read_rule(rule, &file.lists));
+    let rules = file.rules.into_iter().map(|rule| read_rule(rule, &file.lists, &file.context));
     Ok(Policy {
         name: name.into(),
         epoch,
         subject,
         agent,
         mode: file.mode,
+        context: file.context.clone(),
         rules: rules.collect::<Result<_, _>>()?,
     })
 }
@@ -202,26 +168,6 @@ fn malformed(line: u64, reason: String) -> PolicyError {
     PolicyError::Malformed { line, reason }
 }
 
-fn at_most(limit: usize, found: usize, what: &str) -> Result<(), String> {
-    if found <= limit { Ok(()) } else { Err(format!("{found} {what}; at most {limit} are read")) }
-}
-
-type Lists = BTreeMap<String, Spanned<Vec<String>>>;
-
-fn check_lists(lists: &Lists) -> Result<(), PolicyError> {
-    at_most(LISTS_MAX, lists.len(), "lists").map_err(|reason| malformed(0, reason))?;
-    for (name, list) in lists {
-        let line = list.referenced.line();
-        AgentId::new(name).map_err(|bad| malformed(line, bad.to_string()))?;
-        check_entries(&list.value).map_err(|reason| malformed(line, reason))?;
-    }
-    Ok(())
-}
-
-fn check_entries(entries: &[String]) -> Result<(), String> {
-    at_most(LIST_ENTRIES_MAX, entries.len(), "entries in a list")
-}
-
 fn read_subject(file: AppliesTo) -> Result<(Subject, Option<AgentId>), String> {
     match file {
         AppliesTo { organisation: Some(_), agent: None, wallet: None } => {
@@ -239,96 +185,42 @@ fn read_subject(file: AppliesTo) -> Result<(Subject, Option<AgentId>), String> {
     }
 }
 
-fn read_rule(rule: Spanned<RuleFile>, lists: &Lists) -> Result<Rule, PolicyError> {
+fn read_rule(
+    rule: Spanned<RuleFile>,
+    lists: &Lists,
+    context: &DeclaredContext,
+) -> Result<Rule, PolicyError> {
     let line = rule.referenced.line();
     let then = rule.value.then.unwrap_or_default();
-    let kind = read_kind(rule.value, lists).map_err(|reason| malformed(line, reason))?;
+    let kind = read_kind(rule.value, lists, context).map_err(|reason| malformed(line, reason))?;
     Ok(Rule { kind, then, line })
 }
 
-fn read_kind(file: RuleFile, lists: &Lists) -> Result<RuleKind, String> {
+fn read_kind(
+    file: RuleFile,
+    lists: &Lists,
+    context: &DeclaredContext,
+) -> Result<RuleKind, String> {
     let mut kinds = Vec::new();
     kinds.extend(file.max_amount.map(|money| RuleKind::MaxAmount(MaxAmount(money))));
-    kinds.extend(file.limit.map(read_limit));
-    kinds.extend(file.rate.map(read_rate));
+    kinds.extend(file.limit.map(money::LimitFile::read));
+    kinds.extend(file.rate.map(money::RateFile::read));
     if let Some(file) = file.allow {
-        kinds.push(RuleKind::Allow(Allow(named(file, lists)?)));
+        kinds.push(RuleKind::Allow(Allow(file.read(lists)?)));
     }
     if let Some(file) = file.block {
-        kinds.push(RuleKind::Block(Block(named(file, lists)?)));
+        kinds.push(RuleKind::Block(Block(file.read(lists)?)));
     }
     if let Some(file) = file.hours {
-        kinds.push(read_hours(file)?);
+        kinds.push(file.read()?);
+    }
+    if let Some(expression) = file.when {
+        let condition = Condition::parse(&expression, context).map_err(|bad| bad.to_string())?;
+        kinds.push(RuleKind::When(When(condition)));
     }
     let found = kinds.len();
     match kinds.pop() {
         Some(kind) if found == 1 => Ok(kind),
         _ => Err(format!("an entry of rules holds exactly one rule; this one holds {found}")),
     }
-}
-
-fn read_limit(LimitFile { amount, per, calendar, by }: LimitFile) -> RuleKind {
-    RuleKind::Limit(Limit { amount, window: Window { period: per, calendar }, by })
-}
-
-fn read_rate(RateFile { count, per, by }: RateFile) -> RuleKind {
-    RuleKind::Rate(Rate { count, window: Window { period: per, calendar: None }, by })
-}
-
-fn read_hours(HoursFile { from, to, days, zone }: HoursFile) -> Result<RuleKind, String> {
-    let days = days.unwrap_or_else(|| Day::ALL.to_vec());
-    let never = "these hours never open: from and to differ, from is before 24:00, and there is a \
-                 day";
-    Hours::new(from, to, days, zone).map(RuleKind::Hours).ok_or_else(|| never.to_owned())
-}
-
-fn named(file: NamedFile, lists: &Lists) -> Result<Named, String> {
-    let mut text = Vec::new();
-    let mut entries = |key: &str, list: &Option<ListFile>| -> Result<Option<Vec<String>>, String> {
-        let Some(list) = list else { return Ok(None) };
-        let (entries, said) = resolve(list, lists)?;
-        text.push(format!("{key} {said}"));
-        Ok(Some(entries))
-    };
-    let services = entries("services", &file.services)?;
-    let recipients = entries("recipients", &file.recipients)?;
-    let assets = entries("assets", &file.assets)?;
-    let chains = entries("chains", &file.chains)?;
-    if text.is_empty() {
-        return Err("name at least one of services, recipients, assets and chains".to_owned());
-    }
-    Ok(Named {
-        services: read(services, |list| Services::from_patterns(list))?,
-        recipients: read(recipients, |list| parties::recipients(list))?,
-        assets: read(assets, |list| parties::assets(list))?,
-        chains: read(chains, |list| parties::chains(list))?,
-        text: text.join(", "),
-    })
-}
-
-/// The entries, and how findings speak of them.
-fn resolve(list: &ListFile, lists: &Lists) -> Result<(Vec<String>, String), String> {
-    match list {
-        ListFile::Name(name) => {
-            let entries = lists.get(name).map(|list| list.value.clone());
-            let unknown = || format!("there is no list {name:?}; write [{name}] for one entry");
-            Ok((entries.ok_or_else(unknown)?, name.clone()))
-        }
-        ListFile::Inline(entries) => {
-            check_entries(entries)?;
-            let said = match entries.as_slice() {
-                [] => "none".to_owned(),
-                [one] => one.clone(),
-                [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-            };
-            Ok((entries.clone(), said))
-        }
-    }
-}
-
-fn read<T>(
-    entries: Option<Vec<String>>,
-    read: impl FnOnce(Vec<&str>) -> Result<T, String>,
-) -> Result<Option<T>, String> {
-    entries.map(|entries| read(entries.iter().map(String::as_str).collect())).transpose()
 }

@@ -1,0 +1,114 @@
+//! The JSON Schema of a policy file, for editors.
+//!
+//! Promises: it describes the very types that are read, key by key. Texts with a form of their
+//! own (amounts, windows, times) have patterns.
+//!
+//! Does not protect against: what takes a look at two places at once, such as a name of a list
+//! that is not there. Only reading the file does.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use crate::context::CONTEXT_ENTRIES_MAX;
+use crate::document::JSON_INTEGER_MAX;
+use crate::rules::file::PolicyFile;
+
+/// The JSON Schema (2020-12) of a policy file.
+pub(crate) fn schema() -> Schema {
+    let settings = SchemaSettings::draft2020_12();
+    let settings = settings.with_transform(RecursiveTransform(absent_is_not_null));
+    settings.into_generator().into_root_schema_for::<PolicyFile>()
+}
+
+/// A key that is left away is not written as `null`.
+fn absent_is_not_null(schema: &mut Schema) {
+    let null = json!({ "type": "null" });
+    if let Some(Value::Array(alternatives)) = schema.get_mut("anyOf") {
+        alternatives.retain(|alternative| *alternative != null);
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| *name != json!("null"));
+    }
+}
+
+/// Beside `then` and who is asked, an entry has one key.
+pub(super) fn exactly_one_rule(schema: &mut Schema) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let rules = properties.into_iter().flat_map(|properties| properties.keys());
+    let rules = rules.filter(|key| *key != "then");
+    let alternatives: Vec<_> = rules.map(|key| json!({ "required": [key] })).collect();
+    schema.insert("oneOf".to_owned(), alternatives.into());
+}
+
+fn text(pattern: &str, example: &str) -> Schema {
+    json_schema!({ "type": "string", "pattern": pattern, "examples": [example] })
+}
+
+fn word(words: &[&str]) -> Schema {
+    json_schema!({ "type": "string", "enum": words })
+}
+
+pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
+    text("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "research-01")
+}
+
+pub(super) fn epoch(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "minimum": 1, "maximum": JSON_INTEGER_MAX })
+}
+
+pub(super) fn address(_: &mut SchemaGenerator) -> Schema {
+    text("^0x[0-9a-fA-F]{40}$", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
+}
+
+pub(super) fn mode(_: &mut SchemaGenerator) -> Schema {
+    word(&["enforce", "warn"])
+}
+
+pub(super) fn then(_: &mut SchemaGenerator) -> Schema {
+    word(&["refuse", "ask", "warn"])
+}
+
+pub(super) fn context(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "pattern": "^[a-z][a-z0-9_]{0,31}$" },
+        "additionalProperties": word(&["bool", "long", "decimal", "string"]),
+        "maxProperties": CONTEXT_ENTRIES_MAX,
+    })
+}
+
+pub(super) fn money(_: &mut SchemaGenerator) -> Schema {
+    text("^(0|[1-9][0-9]*)(\\.[0-9]+)? USDC$", "0.50 USDC")
+}
+
+pub(super) fn period(_: &mut SchemaGenerator) -> Schema {
+    text("^(minute|hour|day|week|month|[1-9][0-9]*[mhd])$", "day")
+}
+
+pub(super) fn by(_: &mut SchemaGenerator) -> Schema {
+    word(&["recipient", "service", "endpoint", "category", "protocol", "asset"])
+}
+
+pub(super) fn zone(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "examples": ["UTC", "Europe/Berlin", "America/New_York"] })
+}
+
+pub(super) fn clock(_: &mut SchemaGenerator) -> Schema {
+    text("^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "09:00")
+}
+
+pub(super) fn days(_: &mut SchemaGenerator) -> Schema {
+    let day = word(&["mon", "tue", "wed", "thu", "fri", "sat", "sun"]);
+    json_schema!({ "type": "array", "items": day, "minItems": 1 })
+}
+
+pub(super) fn list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "oneOf": [
+            { "type": "string", "description": "the name of an entry of lists" },
+            { "type": "array", "items": { "type": "string" } },
+        ],
+    })
+}
