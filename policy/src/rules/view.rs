@@ -37,6 +37,8 @@ impl<'a> View<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Judgement {
     pub(crate) kept: bool,
+    /// Whether it could not be decided.
+    pub(crate) errs: bool,
     pub(crate) grants: bool,
     pub(crate) per: Option<String>,
     pub(crate) limit: String,
