@@ -9,6 +9,7 @@
 
 pub mod auth;
 pub mod payment;
+pub mod policy;
 pub mod problem;
 pub mod relay;
 pub mod resource;

@@ -2,9 +2,13 @@
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
+use tercet_policy::approval::SignedApproval;
+use tercet_policy::decision::Decision;
+use tercet_policy::document::{ContentHash, Ed25519PublicKey};
 use tercet_policy::intent::{IntentId, Payment, SignedIntent};
 use tercet_policy::party::AgentId;
 use tercet_policy::refusal::Refusal;
+use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::time::UnixSeconds;
 use utoipa::ToSchema;
 
@@ -14,6 +18,8 @@ use utoipa::ToSchema;
 pub enum PaymentStatus {
     /// Taken in; no node has been asked yet.
     Received,
+    /// A policy asks people; `approval` says what for, and nothing is reserved meanwhile.
+    AwaitingApproval,
     /// Two nodes are judging and signing it.
     Signing,
     /// Somebody said no; nothing was signed. Terminal.
@@ -68,6 +74,9 @@ pub struct PaymentView {
     pub status: PaymentStatus,
     /// Every refusal, and whose.
     pub refusals: Vec<RefusalBy>,
+    /// What people are or were asked, where a policy asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<ApprovalView>>,
     /// The slot it fills, once signed.
     pub slot: Option<String>,
     /// What was signed, once signed.
@@ -107,6 +116,65 @@ pub struct RefusalBy {
 pub struct PaymentPage {
     /// The payments.
     pub payments: Vec<PaymentView>,
+    /// Give this as `cursor` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// What people are asked about a payment, with all that they need to answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalView {
+    /// The payment; an answer names it.
+    #[schema(value_type = String)]
+    pub payment: IntentId,
+    /// Exactly what the agent signed. Whoever answers computes the content hash of it.
+    #[schema(value_type = Object)]
+    pub intent: SignedIntent,
+    /// Hash of what the agent signed; an answer names it.
+    #[schema(value_type = String)]
+    pub content_hash: ContentHash,
+    /// Epochs of the policies that ask; an answer names them, and counts for no others.
+    #[schema(value_type = Object)]
+    pub policies: PolicyEpochs,
+    /// What every rule says, with those who are asked.
+    #[schema(value_type = Object)]
+    pub decision: Decision,
+    /// Who said what so far.
+    pub answers: Vec<AnswerView>,
+    /// Whether an answer still counts.
+    pub open: bool,
+    /// When the question ends, Unix seconds.
+    #[schema(value_type = u64)]
+    pub until: UnixSeconds,
+}
+
+/// One person's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnswerView {
+    /// The key that signed it.
+    #[schema(value_type = String)]
+    pub key: Ed25519PublicKey,
+    /// Yes or no.
+    pub approves: bool,
+    /// When, by the person's word; Unix seconds.
+    #[schema(value_type = u64)]
+    pub at: UnixSeconds,
+}
+
+/// `POST /v1/payments/{id}/approvals`: one person's answer. Its signature is the credential; the
+/// caller only has to be one that may see the payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerPayment {
+    /// Signed by the person.
+    #[schema(value_type = Object)]
+    pub approval: SignedApproval,
+}
+
+/// One page of `GET /v1/approvals`, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalPage {
+    /// What people are asked.
+    pub approvals: Vec<ApprovalView>,
     /// Give this as `cursor` for the next page; absent on the last.
     pub next_cursor: Option<String>,
 }

@@ -55,6 +55,14 @@ pub enum ProblemCode {
     BadDocument,
     /// The payment was refused; `refusals` says why.
     Refused,
+    /// Nobody is asked about this payment, or not any more.
+    NotAwaiting,
+    /// The approval is not the one that was given: another wallet, payee, asset, chain or more.
+    ApprovalMismatch,
+    /// The approval's time is over; what it reserved is free again.
+    ApprovalExpired,
+    /// The approval was used for another transaction.
+    ApprovalUsed,
     /// A node that is needed is not connected.
     NodeUnavailable,
     /// The chain does not answer, or its endpoints disagree.
@@ -84,6 +92,10 @@ impl ProblemCode {
             Self::StaleEpoch => (409, "The epoch does not rise", false),
             Self::BadDocument => (422, "The document is not signed as it needs to be", false),
             Self::Refused => (422, "Refused", false),
+            Self::NotAwaiting => (409, "Nobody is asked about this", false),
+            Self::ApprovalMismatch => (422, "The approval is for something else", false),
+            Self::ApprovalExpired => (410, "The approval has expired", false),
+            Self::ApprovalUsed => (409, "The approval is used", false),
             Self::NodeUnavailable => (503, "A node that is needed is not connected", true),
             Self::ChainUnavailable => (503, "The chain does not answer", true),
             Self::Busy => (429, "Too much at once", true),
@@ -107,6 +119,10 @@ impl ProblemCode {
             Self::StaleEpoch => "stale_epoch",
             Self::BadDocument => "bad_document",
             Self::Refused => "refused",
+            Self::NotAwaiting => "not_awaiting",
+            Self::ApprovalMismatch => "approval_mismatch",
+            Self::ApprovalExpired => "approval_expired",
+            Self::ApprovalUsed => "approval_used",
             Self::NodeUnavailable => "node_unavailable",
             Self::ChainUnavailable => "chain_unavailable",
             Self::Busy => "busy",

@@ -1,4 +1,4 @@
-//! Agents, wallets, policies, nodes and health as the API shows them.
+//! Agents, wallets, nodes and health as the API shows them.
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,6 @@ use tercet_policy::chain::Chain;
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed, WalletRequest};
 use tercet_policy::money::Amount;
 use tercet_policy::party::{AgentId, NodeId};
-use tercet_policy::rules::SignedPolicy;
 use tercet_policy::time::UnixSeconds;
 use utoipa::ToSchema;
 
@@ -48,7 +47,7 @@ pub struct AgentView {
     /// Hash of its group's aux info, once made.
     #[schema(value_type = Option<String>)]
     pub aux: Option<ContentHash>,
-    /// Its policy's epoch, if it has a policy.
+    /// Epoch of its own policy, if it has one.
     pub policy_epoch: Option<u64>,
 }
 
@@ -148,24 +147,6 @@ pub struct ChainBalance {
     /// USDC, base units.
     #[schema(value_type = String)]
     pub usdc: Amount,
-}
-
-/// A policy in force or of the past.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PolicyView {
-    /// Whose payments it judges.
-    #[schema(value_type = String)]
-    pub agent: AgentId,
-    /// Its name.
-    pub name: String,
-    /// Its epoch.
-    pub epoch: u64,
-    /// Text and signatures; `PUT /v1/agents/{agent}/policy` takes the same.
-    #[schema(value_type = Object)]
-    pub document: SignedPolicy,
-    /// When the coordinator took it, Unix seconds.
-    #[schema(value_type = u64)]
-    pub installed_at: UnixSeconds,
 }
 
 /// A node that is or was connected.

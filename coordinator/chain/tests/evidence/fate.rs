@@ -38,8 +38,11 @@ fn row(
         digest: B256::ZERO,
         replaces: None,
         terms,
-        policy: "test".to_owned(),
-        policy_epoch: 1,
+        endpoint: None,
+        category: None,
+        session: None,
+        policies: tercet_policy::rows::PolicyEpochs::default(),
+        tzdb: String::new(),
         at,
     }
 }
