@@ -38,6 +38,7 @@ mod names;
 
 pub use check::BadCondition;
 pub use facts::{ConditionFacts, FACTS, Fact};
+pub(crate) use facts::{Parties, declared};
 
 /// Longest expression, in bytes.
 pub const CONDITION_BYTES_MAX: usize = 2_048;
@@ -52,6 +53,7 @@ pub struct Condition {
     expression: String,
     policies: PolicySet,
     uses: Uses,
+    parties: Parties,
 }
 
 /// What an expression names; nothing else is evaluated for it.
@@ -106,7 +108,9 @@ impl Condition {
         let policy = check::policy(expression, declared)?;
         let uses = names::uses(&policy, declared)?;
         let policies = policy_set(policy)?;
-        Ok(Self { expression: expression.to_owned(), policies, uses })
+        let parties =
+            Parties::new().map_err(|error| BadCondition::Syntax { reason: error.to_string() })?;
+        Ok(Self { expression: expression.to_owned(), policies, uses, parties })
     }
 
     /// The expression as the policy writes it.
@@ -130,8 +134,8 @@ impl Condition {
     /// # Errors
     /// [`ConditionError`] for whatever leaves a doubt.
     pub fn holds(&self, facts: &ConditionFacts<'_>) -> Result<bool, ConditionError> {
-        let request = facts.request(&self.uses)?;
-        let entities = facts.entities(&self.uses)?;
+        let request = facts.request(&self.uses, &self.parties)?;
+        let entities = facts.entities(&self.uses, &self.parties)?;
         self.decide(&request, &entities)
     }
 
@@ -170,7 +174,7 @@ fn policy_set(policy: Policy) -> Result<PolicySet, BadCondition> {
 }
 
 /// A record of values for the language.
-type Attributes = HashMap<String, cedar_policy::RestrictedExpression>;
+pub(crate) type Attributes = HashMap<String, cedar_policy::RestrictedExpression>;
 
 #[cfg(test)]
 mod tests;

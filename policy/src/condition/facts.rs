@@ -1,12 +1,12 @@
 //! What a condition may know about a payment.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use alloy_primitives::Address;
 use cedar_policy::{
-    Context as CedarContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
-    RestrictedExpression,
+    Context as CedarContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors,
+    Request, RestrictedExpression,
 };
 
 use super::{Attributes, CONDITION_AMOUNT_MAX, ConditionError, Uses};
@@ -88,31 +88,65 @@ pub struct ConditionFacts<'a> {
     pub context: &'a Context,
 }
 
+/// Whom and what a request is about, in the language's own form: made once, at load.
+#[derive(Clone)]
+pub(crate) struct Parties {
+    agent: EntityTypeName,
+    action: EntityUid,
+    payment: EntityUid,
+}
+
+impl Parties {
+    pub(crate) fn new() -> Result<Self, ParseErrors> {
+        let uid = |kind: &str, name: &str| -> Result<EntityUid, ParseErrors> {
+            Ok(EntityUid::from_type_name_and_id(kind.parse()?, EntityId::new(name)))
+        };
+        let (action, payment) = (uid("Action", "pay")?, uid("Payment", "this")?);
+        Ok(Self { agent: "Agent".parse()?, action, payment })
+    }
+
+    pub(crate) fn request(&self, agent: &str, values: Attributes) -> Result<Request, String> {
+        let context = CedarContext::from_pairs(values).map_err(|error| error.to_string())?;
+        let agent = EntityUid::from_type_name_and_id(self.agent.clone(), EntityId::new(agent));
+        let (action, payment) = (self.action.clone(), self.payment.clone());
+        Request::new(agent, action, payment, context, None).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn entities(&self, attributes: Attributes) -> Result<Entities, String> {
+        let payment = Entity::new(self.payment.clone(), attributes, HashSet::new())
+            .map_err(|error| error.to_string())?;
+        Entities::from_entities([payment], None).map_err(|error| error.to_string())
+    }
+}
+
 impl ConditionFacts<'_> {
-    pub(super) fn request(&self, uses: &Uses) -> Result<Request, ConditionError> {
+    pub(super) fn request(
+        &self,
+        uses: &Uses,
+        parties: &Parties,
+    ) -> Result<Request, ConditionError> {
         let mut values = Attributes::with_capacity(uses.context.len());
         for (name, expected) in &uses.context {
             values.insert(name.clone(), declared(self.context, name, *expected)?);
         }
-        let context = CedarContext::from_pairs(values).map_err(evaluation)?;
-        let principal = entity_uid("Agent", self.agent)?;
-        let (action, payment) = (entity_uid("Action", "pay")?, entity_uid("Payment", PAYMENT)?);
-        Request::new(principal, action, payment, context, None).map_err(evaluation)
+        parties.request(self.agent, values).map_err(evaluation)
     }
 
-    pub(super) fn entities(&self, uses: &Uses) -> Result<Entities, ConditionError> {
+    pub(super) fn entities(
+        &self,
+        uses: &Uses,
+        parties: &Parties,
+    ) -> Result<Entities, ConditionError> {
         if uses.facts.is_empty() {
             return Ok(Entities::empty());
         }
-        let mut attributes = HashMap::with_capacity(uses.facts.len());
+        let mut attributes = Attributes::with_capacity(uses.facts.len());
         for name in &uses.facts {
             if let Some(value) = self.value(name)? {
                 attributes.insert((*name).to_owned(), value);
             }
         }
-        let payment = Entity::new(entity_uid("Payment", PAYMENT)?, attributes, HashSet::new())
-            .map_err(evaluation)?;
-        Entities::from_entities([payment], None).map_err(evaluation)
+        parties.entities(attributes).map_err(evaluation)
     }
 
     /// The value of the attribute `name`, where the payment has it.
@@ -146,10 +180,7 @@ impl ConditionFacts<'_> {
     }
 }
 
-/// The payment's name among the entities: there is one.
-const PAYMENT: &str = "this";
-
-fn declared(
+pub(crate) fn declared(
     context: &Context,
     name: &str,
     expected: ContextKind,
@@ -168,13 +199,8 @@ fn declared(
     })
 }
 
-fn entity_uid(kind: &str, name: &str) -> Result<EntityUid, ConditionError> {
-    let kind: EntityTypeName = kind.parse().map_err(evaluation)?;
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(name)))
-}
-
-fn evaluation(error: impl std::fmt::Display) -> ConditionError {
-    ConditionError::Evaluation { reason: error.to_string() }
+fn evaluation(reason: String) -> ConditionError {
+    ConditionError::Evaluation { reason }
 }
 
 /// An address without the mixed case of its checksum: texts are compared to the letter.
