@@ -51,7 +51,8 @@ pub struct NodeConfig {
     pub passphrase: PassphraseConfig,
     /// The keys that may enrol agents and loosen policies: `keys` (hexadecimal) and `threshold`.
     pub authority: Authority,
-    /// A policy of this node's own (YAML, unsigned): both it and the authority's must approve.
+    /// A policy of this node's own (YAML, unsigned), for an organisation, an agent or a wallet:
+    /// it must approve what it applies to, beside the authority's.
     pub own_policy: Option<PathBuf>,
     /// Signed policies (JSON, as `tercet policy sign` writes them) to install at start, without a courier.
     #[serde(default)]

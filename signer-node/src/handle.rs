@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::chains::Chains;
 use crate::config::NodeConfig;
 use crate::health::{self, Pulse, Readiness};
 use crate::progress::{CeremonyProgress, PROGRESS_REPORTS_MAX};
@@ -61,19 +62,13 @@ impl NodeHandle {
     pub async fn start_with(config: NodeConfig, options: StartOptions) -> Result<Self, StartError> {
         // Somebody else in this process may have chosen a provider before; then that one serves.
         drop(rustls::crypto::ring::default_provider().install_default());
-        // First of all the home: a second node in it would find the health address taken, too, and
-        // that is not what is wrong.
-        let signer = Box::pin(start::open(&config, options)).await?;
-        match Surroundings::find(&config, &signer).await {
-            Ok(around) => Ok(Self::start_in(&config, signer, around)),
-            Err(error) => {
-                start::free(signer).await;
-                Err(error)
-            }
-        }
-    }
-
-    fn start_in(config: &NodeConfig, signer: Arc<Signer>, around: Surroundings) -> Self {
+        let health = match config.health {
+            Some(address) => Some(health::bind(address).await?),
+            None => None,
+        };
+        let chains = Chains::new(&config)?;
+        let signer = Box::pin(start::open(&config, chains.clone(), options)).await?;
+        let reconciler = Reconciler::new(&config, chains, &signer);
         let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES_MAX);
         let (progress, _) = broadcast::channel(PROGRESS_REPORTS_MAX);
         let (is_connected, connected) = watch::channel(false);

@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tercet_policy::document::ContentHash;
 use tercet_policy::party::{NodeId, Party};
+use tercet_policy::rows::TripRow;
 use tercet_signer::gate::Signer;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -51,6 +52,8 @@ pub struct Readiness {
     pub sessions: usize,
     /// Frames that were nobody's, since the start.
     pub dropped_frames: u64,
+    /// Agents that a rule of their policy stopped, until the authority thaws them.
+    pub tripped: Vec<TripRow>,
     /// The bug after which this node refuses, if there was one.
     pub bug: Option<String>,
     /// The fault after which its journal admits nothing, if there was one.
@@ -79,6 +82,7 @@ impl Pulse {
             journal_head: head.hash,
             sessions: self.switchboard.running_sessions(),
             dropped_frames: self.switchboard.dropped_frames(),
+            tripped: self.signer.tripped(),
             bug,
             journal_fault,
         }

@@ -16,6 +16,7 @@
 //!                                        tickets      session <~~ sealed frames ~~> peers
 //! ```
 
+mod chains;
 pub mod cli;
 pub mod config;
 mod handle;
@@ -30,12 +31,12 @@ mod switchboard;
 mod ticket;
 mod voice;
 
+pub use self::chains::Unreadable;
 pub use self::handle::{NodeHandle, NotConnected};
 pub use self::health::{HealthError, Readiness};
 pub use self::init::{InitError, init};
 pub use self::logs::{LogError, install_logs};
 pub use self::progress::CeremonyProgress;
-pub use self::reconcile::Unreadable;
 pub use self::relay::{OUTBOX_FRAMES_MAX, PING_MS, SILENCE_MS_MAX, STEADY_MS, WRITE_MS_MAX};
 pub use self::start::{StartError, StartOptions};
 pub use self::ticket::{NotPaid, PaymentEnd, TICKETS_MAX, Ticket};

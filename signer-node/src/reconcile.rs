@@ -8,35 +8,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tercet_chain::{ChainError, ChainReader, Fate};
+use tercet_chain::Fate;
 use tercet_policy::rows::SpendRow;
 use tercet_signer::gate::Signer;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{ConfigError, NodeConfig};
+use crate::chains::Chains;
+use crate::config::NodeConfig;
 use crate::relay::now;
 
 /// Most payments that are asked about in one look.
 pub(crate) const RECONCILE_ROWS_MAX: usize = 128;
 
-/// Why the chain cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unreadable {
-    /// The endpoints.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The reader.
-    #[error(transparent)]
-    Reader(#[from] ChainError),
-}
-
 /// Follows unsettled payments to their end.
 pub(crate) struct Reconciler {
     signer: Arc<Signer>,
-    readers: Vec<ChainReader>,
+    chains: Chains,
     every: Duration,
     /// Where the next look begins, so that no row waits for ever behind others.
     next: usize,
@@ -44,17 +33,10 @@ pub(crate) struct Reconciler {
 
 impl Reconciler {
     /// A reconciler over the configured chains; none if none is configured.
-    pub(crate) fn new(
-        config: &NodeConfig,
-        signer: &Arc<Signer>,
-    ) -> Result<Option<Self>, Unreadable> {
-        let mut readers = Vec::new();
-        for chain in &config.chains {
-            readers.push(ChainReader::new(&chain.endpoints()?)?);
-        }
+    pub(crate) fn new(config: &NodeConfig, chains: Chains, signer: &Arc<Signer>) -> Option<Self> {
         let every = Duration::from_secs(config.limits.reconcile_seconds);
         let signer = Arc::clone(signer);
-        Ok((!readers.is_empty()).then_some(Self { signer, readers, every, next: 0 }))
+        (!chains.is_empty()).then_some(Self { signer, chains, every, next: 0 })
     }
 
     pub(crate) async fn run(mut self, stop: CancellationToken) {
@@ -85,9 +67,7 @@ impl Reconciler {
     }
 
     async fn follow(&self, row: &SpendRow) {
-        let Some(reader) = self.readers.iter().find(|reader| reader.chain() == row.chain) else {
-            return;
-        };
+        let Some(reader) = self.chains.reader(row.chain) else { return };
         let intent = row.intent;
         let recorded = match reader.fate(row, &[]).await {
             Ok(Fate::Settled(proof)) => {

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tercet_policy::party::NodeId;
 use tercet_policy::rules::{GrantsNothing, Policy, PolicyError, SignedPolicy};
-use tercet_signer::gate::{CrashPoint, InstallError, OpenError, Signer, SignerParts};
+use tercet_signer::gate::{CrashPoint, InstallError, OpenError, Signer, SignerParts, slip_of};
 use tercet_signer::home::{Home, HomeError};
 use tercet_signer::identity::{IdentityError, NodeIdentity};
 use tercet_signer::kek::{Argon2Cost, Kek, KekError, PassphraseSource};
 use tercet_signer::vault::VaultError;
 use tokio::time::timeout;
 
+use crate::chains::{Chains, Unreadable};
 use crate::config::{ConfigError, NodeConfig};
 use crate::health::HealthError;
-use crate::reconcile::Unreadable;
 use crate::relay::now;
 
 /// Largest policy file that is read, in bytes: a policy, its signatures, and JSON around them.
@@ -121,12 +121,16 @@ pub(crate) struct PolicyFiles {
 impl PolicyFiles {
     /// Reads and checks them. Signatures are checked when they are put into force.
     pub(crate) fn read(config: &NodeConfig) -> Result<Self, StartError> {
-        let own = config.own_policy.iter().map(|path| parse(path, &read_text(path)?));
+        let own = config.own_policy.iter().map(|path| {
+            let policy = parse(path, &read_text(path)?)?;
+            fit(path, policy.grants_nothing())?;
+            Ok(policy)
+        });
         let signed = config.policies.iter().map(|path| {
             let body: SignedPolicy = serde_json::from_str(&read_text(path)?).map_err(|e| {
                 StartError::PolicyFile { path: path.clone(), reason: e.to_string() }
             })?;
-            parse(path, &body.document.yaml)?;
+            fit(path, slip_of(&parse(path, &body.document.yaml)?))?;
             Ok((path.clone(), body))
         });
         Ok(Self {
@@ -148,6 +152,7 @@ pub(crate) fn check(config: &NodeConfig) -> Result<(), StartError> {
 /// Opens the home and everything in it.
 pub(crate) async fn open(
     config: &NodeConfig,
+    chains: Chains,
     options: StartOptions,
 ) -> Result<Arc<Signer>, StartError> {
     config.check()?;
@@ -165,6 +170,7 @@ pub(crate) async fn open(
         identity: Arc::new(unlocked.identity),
         authority: config.authority.clone(),
         own_policies: files.own,
+        balances: Some(Arc::new(chains)),
         crash_at: options.insecure_crash_at,
     };
     let signer = Arc::new(Signer::open(parts, now()).await?);
@@ -245,10 +251,12 @@ fn read_text(path: &Path) -> Result<String, StartError> {
 }
 
 fn parse(path: &Path, yaml: &str) -> Result<Policy, StartError> {
-    let policy = Policy::parse(yaml)
-        .map_err(|source| StartError::Policy { path: path.to_owned(), source })?;
-    match policy.grants_nothing() {
-        None => Ok(policy),
+    Policy::parse(yaml).map_err(|source| StartError::Policy { path: path.to_owned(), source })
+}
+
+fn fit(path: &Path, nothing: Option<GrantsNothing>) -> Result<(), StartError> {
+    match nothing {
+        None => Ok(()),
         Some(why) => Err(StartError::GrantsNothing { path: path.to_owned(), why }),
     }
 }

@@ -183,9 +183,9 @@ impl Listener for Arc<Switchboard> {
             ToNode::Keygen { session, request } => {
                 self.begin(session, Work::Keygen { request: Box::new(request) });
             }
-            ToNode::Sign { session, envelope, claim } => {
-                let work = Work::Sign { envelope: Box::new(envelope), claim: Box::new(claim) };
-                self.begin(session, work);
+            ToNode::Sign { session, envelope, claim, approvals } => {
+                let (envelope, claim) = (Box::new(envelope), Box::new(claim));
+                self.begin(session, Work::Sign { envelope, claim, approvals });
             }
             ToNode::Frame { session, from, bytes } => self.deliver(session, from, bytes),
             ToNode::Abort { session, reason } => match self.sessions().seats.get(&session) {

@@ -23,6 +23,7 @@ use support::courier::{next, now, session};
 use support::group::{Group, agent};
 use tercet_api::relay::{FailureKind, FromNode, Outcome, RELAY_FRAME_BYTES_MAX, ToNode};
 use tercet_policy::chain::Chain;
+use tercet_policy::declared::Declared;
 use tercet_policy::document::{ContentHash, RequestId, WalletRequest};
 use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, X402Exact};
 use tercet_policy::money::Amount;
@@ -30,6 +31,7 @@ use tercet_policy::party::Party;
 use tercet_policy::payload::FinishedPayment;
 use tercet_policy::proposal::{ChainTerms, ProposalClaim, eip3009_nonce};
 use tercet_policy::refusal::Refusal;
+use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::time::UnixSeconds;
 use tercet_signer_node::{NodeHandle, NotPaid, PaymentEnd};
 
@@ -51,6 +53,7 @@ fn intent(wallet: Address, base_units: u128, id: u8) -> PaymentIntent {
         agent: agent(),
         wallet,
         payment: Payment::X402Exact(payment),
+        declared: Declared::default(),
         created_at: now(),
         expires_at: now().plus(120),
     }
@@ -69,7 +72,7 @@ fn claim(intent: &PaymentIntent) -> ProposalClaim {
             valid_after: UnixSeconds(0),
             valid_before: x.valid_before,
         },
-        policy_epoch: 1,
+        policies: PolicyEpochs { agent: Some(1), ..PolicyEpochs::default() },
     }
 }
 
@@ -106,7 +109,8 @@ async fn ask_to_sign(group: &Group, node: &NodeHandle, intent: &PaymentIntent, n
     let envelope = node.identity().sign_intent(intent.clone()).unwrap();
     for party in Party::EVERYDAY {
         let (envelope, claim) = (envelope.clone(), claim(intent));
-        let frame = ToNode::Sign { session: session(number), envelope, claim };
+        let frame =
+            ToNode::Sign { session: session(number), envelope, claim, approvals: Vec::new() };
         group.courier.send(party, &frame).await;
     }
 }
@@ -162,7 +166,8 @@ async fn a_broken_line_ends_its_sessions_and_is_dialled_again() {
     let paid = intent(wallet, 10_000, 1);
     let mut ticket = nodes[0].expect(paid.id);
     let envelope = nodes[0].identity().sign_intent(paid.clone()).unwrap();
-    let frame = ToNode::Sign { session: session(2), envelope, claim: claim(&paid) };
+    let (claim, approvals) = (claim(&paid), Vec::new());
+    let frame = ToNode::Sign { session: session(2), envelope, claim, approvals };
     // Only the agent is asked; the operator never answers, and then the line breaks.
     group.courier.send(Party::Agent, &frame).await;
     next(&mut group.heard, |_, f| matches!(f, FromNode::Admitted { .. }).then_some(())).await;

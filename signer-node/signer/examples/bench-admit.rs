@@ -21,6 +21,7 @@ use anyhow::{Context as _, ensure};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 use tercet_policy::chain::Chain;
+use tercet_policy::declared::Declared;
 use tercet_policy::document::{
     AuthorityConfig, Ed25519PublicKey, Enrolment, NodeKeys, RequestId, Signed, X25519PublicKey,
 };
@@ -91,8 +92,8 @@ async fn admit(journal: &Journal, intent: SignedIntent) -> anyhow::Result<()> {
     let roll = journal.roll();
     let opened = intent.open_intent(&*roll, now)?;
     let terms = terms_without_chain(&opened).context("no terms")?;
-    let epoch = roll.policy(&agent()?).context("no policy")?.epoch();
-    let claim = ProposalClaim::honest(&opened, terms, epoch);
+    let held = roll.policies_for(&agent()?, &WALLET).context("no policy")?;
+    let claim = ProposalClaim::honest(&opened, terms, held.epochs(&WALLET, None));
     // Dropped: it counts as spent all the same.
     let _reserved = journal.admit(Proposal::assemble(opened, &claim)?, now).await?;
     Ok(())
@@ -151,6 +152,7 @@ fn intent(n: u64) -> anyhow::Result<SignedIntent> {
         agent: agent()?,
         wallet: WALLET,
         payment,
+        declared: Declared::default(),
         created_at,
         expires_at: created_at.plus(300),
     };

@@ -23,6 +23,7 @@ mod meeting;
 mod outcome;
 mod payment;
 mod peers;
+mod submission;
 
 use std::fmt;
 use std::future::Future;
@@ -31,15 +32,17 @@ use std::sync::{Arc, OnceLock};
 use alloy_primitives::Address;
 use tercet_policy::document::{Authority, ContentHash, Enrolment, NodeKeys};
 use tercet_policy::party::{AgentId, Party};
+use tercet_policy::rows::TripRow;
 use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 
 pub use self::budget::PROOF_FAILURES_MAX;
 pub use self::ceremony::{Ceremony, CeremonyStep, MadeWallet, Report};
 pub use self::crash::CrashPoint;
-pub use self::documents::InstallError;
+pub use self::documents::{InstallError, slip_of};
 pub use self::error::{Culprit, Failure, GateError};
 pub use self::payment::{SignRequest, SignedPayment};
+pub use self::submission::{APPROVALS_MAX, BALANCE_MS_MAX, ReadBalance};
 
 use self::budget::Budget;
 use self::peers::Peers;
@@ -62,8 +65,10 @@ pub struct SignerParts {
     pub identity: Arc<NodeIdentity>,
     /// Who signs enrolments, freezes and policies.
     pub authority: Authority,
-    /// Policies of this node's own; each must approve the payments of the agent it names.
+    /// Policies of this node's own: all that apply to a payment are asked too, and must approve it.
     pub own_policies: Vec<Policy>,
+    /// Tells what wallets hold; without it no rule that looks at a balance is kept.
+    pub balances: Option<Arc<dyn ReadBalance>>,
     /// Where the process aborts, for tests of what survives that.
     pub crash_at: Option<CrashPoint>,
 }
@@ -98,6 +103,8 @@ pub struct Signer {
     authority: Authority,
     vault: Arc<Vault>,
     journal: Journal,
+    own_policies: Vec<Policy>,
+    balances: Option<Arc<dyn ReadBalance>>,
     threads: Threads,
     budget: Budget,
     peers: Peers,
@@ -117,7 +124,8 @@ impl Signer {
     /// [`OpenError`] for whatever makes the home unfit to sign by.
     pub async fn open(parts: SignerParts, now: UnixSeconds) -> Result<Self, OpenError> {
         let home = Arc::new(parts.home);
-        let pins = Pins { authority: parts.authority.clone(), own_policies: parts.own_policies };
+        let (authority, own_policies) = (parts.authority.clone(), parts.own_policies.clone());
+        let pins = Pins { authority, own_policies };
         let journal = Journal::open(Arc::clone(&home), pins, now).await?;
         let vault = Vault::new(home, parts.kek, parts.role);
         Ok(Self {
@@ -126,6 +134,8 @@ impl Signer {
             authority: parts.authority,
             vault: Arc::new(vault),
             journal,
+            own_policies: parts.own_policies,
+            balances: parts.balances,
             threads: Threads::new(ThreadLimits::default()),
             budget: Budget::default(),
             peers: Peers::default(),
@@ -185,6 +195,12 @@ impl Signer {
             Some(HeldWallet { address, agent, stopped })
         };
         Ok(self.vault.home().wallets()?.into_iter().filter_map(held).collect())
+    }
+
+    /// The agents that a rule of their policy stopped, and that nobody has thawed.
+    #[must_use]
+    pub fn tripped(&self) -> Vec<TripRow> {
+        self.journal.roll().all_tripped().cloned().collect()
     }
 
     /// Hash of the parameters of an agent's group, if they were made.

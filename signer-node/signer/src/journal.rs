@@ -20,6 +20,7 @@
 mod error;
 mod event;
 mod head;
+mod judge;
 mod roll;
 mod state;
 mod store;
@@ -28,12 +29,11 @@ mod writer;
 use std::sync::Arc;
 
 use alloy_primitives::Address;
-use tercet_policy::admission::{AdmitError, Reserved};
+use tercet_policy::admission::{AdmitError, Reserved, Submission};
 use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::SpendState;
 use tercet_policy::party::{AgentId, NodeId};
-use tercet_policy::proposal::Proposal;
 use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow};
 use tercet_policy::rules::{Policy, SignedPolicy};
 use tercet_policy::time::UnixSeconds;
@@ -67,7 +67,7 @@ pub const STOP_REASON_CHARS_MAX: usize = 500;
 pub struct Pins {
     /// Who signs policies, enrolments and freezes.
     pub authority: Authority,
-    /// Rules of this node's own; each must approve the payments of the agent it names.
+    /// Rules of this node's own: all that apply to a payment are asked too, and must approve it.
     pub own_policies: Vec<Policy>,
 }
 
@@ -111,24 +111,24 @@ impl Journal {
             refuse_shares(&home)?;
             store.create_tables().await?;
         }
-        let mut state = State::new(pins.own_policies);
-        let authority = &pins.authority;
-        store.replay(|event, tip| state.replay(event, tip, authority)).await?;
+        let authority = Arc::new(pins.authority);
+        let mut state = State::new(Arc::clone(&authority), pins.own_policies);
+        store.replay(|event, tip| state.replay(event, tip)).await?;
         if state.tip == Tip::EMPTY {
             refuse_shares(&home)?;
             begin(&mut state, &mut store, now).await?;
         }
         state.set_peer_heads(store.peer_heads().await?);
         refuse_unknown_shares(&home, &state.roll)?;
-        Ok(Self::spawn(home, pins.authority, Live { state, store }))
+        Ok(Self::spawn(home, authority, Live { state, store }))
     }
 
-    fn spawn(home: Arc<Home>, authority: Authority, live: Live) -> Self {
+    fn spawn(home: Arc<Home>, authority: Arc<Authority>, live: Live) -> Self {
         let roll = Arc::clone(&live.state.roll);
         let (published, watching) = watch::channel(Published { head: live.state.head(), roll });
         let (commands, queue) = mpsc::channel(QUEUE_COMMANDS_MAX);
         tokio::spawn(Writer { live: Ok(live), published, _home: home }.run(queue));
-        Self { commands, published: watching, authority: Arc::new(authority) }
+        Self { commands, published: watching, authority }
     }
 
     /// How far the journal goes: what to tell a peer.
@@ -150,19 +150,19 @@ impl Journal {
         Arc::clone(&self.published.borrow().roll)
     }
 
-    /// Decides and records, in one step; returns once the row is durable. The policy, the freeze
-    /// and the wallet's owner are those of this journal.
+    /// Decides and records, in one step; returns once the row is durable. The policies, the
+    /// registry, the freeze and the wallet's owner are those of this journal.
     ///
     /// # Errors
     /// [`AdmitError::Refused`] with the reason; [`AdmitError::Journal`] if it could not be
     /// recorded, after which nothing is admitted until restart.
     pub async fn admit(
         &self,
-        proposal: Proposal,
+        submission: impl Into<Submission>,
         now: UnixSeconds,
     ) -> Result<Reserved, AdmitError<JournalError>> {
-        let proposal = Box::new(proposal);
-        self.ask(|reply| Command::Admit { proposal, now, reply })
+        let submission = Box::new(submission.into());
+        self.ask(|reply| Command::Admit { submission, now, reply })
             .await
             .map_err(AdmitError::Journal)?
     }
@@ -208,16 +208,17 @@ impl Journal {
         self.append(event, Opened::Freeze(opened)).await
     }
 
-    /// Checks a policy with the pinned authority and puts it into force for the agent it names.
+    /// Checks a policy with the pinned authority and puts it into force for the subject it names.
     ///
     /// # Errors
-    /// [`JournalError::Policy`], [`JournalError::OldEpoch`].
+    /// [`JournalError::Policy`], [`JournalError::OldEpoch`]; for a wallet's,
+    /// [`JournalError::NoSuchWallet`] and [`JournalError::WalletOfAnother`]. The policy held
+    /// before stays.
     pub async fn install_policy(&self, signed: SignedPolicy) -> Result<(), JournalError> {
-        let opened = roll::open_policy(signed.clone(), &self.authority)?;
-        let Some(agent) = opened.in_force.as_ref().map(|policy| policy.agent().clone()) else {
-            return Ok(());
-        };
-        let event = Event::Policy { agent, pin: opened.pin, signed };
+        let opened = self.roll().open_policy(signed.clone(), &self.authority)?;
+        let Some(policy) = &opened.policy.in_force else { return Ok(()) };
+        let (subject, pin) = (policy.subject().clone(), policy.pin());
+        let event = Event::Policy { subject, pin, signed };
         self.append(event, Opened::Policy(opened)).await
     }
 

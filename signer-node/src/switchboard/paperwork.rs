@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use tercet_api::relay::FromNode;
 use tercet_policy::document::{Enrolment, Freeze, Signed};
-use tercet_policy::party::AgentId;
 use tercet_policy::rules::{Policy, SignedPolicy};
+use tercet_policy::subject::Subject;
 
 use super::Switchboard;
 
@@ -13,33 +13,33 @@ impl Switchboard {
     pub(super) async fn take_enrolment(&self, document: Signed<Enrolment>) {
         let (agent, epoch) = (document.document.agent.clone(), document.document.epoch);
         let taken = self.signer.install_enrolment(document).await;
-        self.answer("enrolment", agent, epoch, &taken);
+        self.answer("enrolment", Subject::Agent(agent), epoch, &taken);
     }
 
     pub(super) async fn take_freeze(&self, document: Signed<Freeze>) {
         let (agent, epoch) = (document.document.agent.clone(), document.document.epoch);
         let taken = self.signer.install_freeze(document).await;
-        self.answer("freeze", agent, epoch, &taken);
+        self.answer("freeze", Subject::Agent(agent), epoch, &taken);
     }
 
     pub(super) async fn take_policy(&self, signed: SignedPolicy) {
         // Read unopened to name it in the answer; what counts is opened by the gate.
-        let named = Policy::parse(&signed.document.yaml).map(|p| (p.agent().clone(), p.epoch()));
+        let named = Policy::parse(&signed.document.yaml).map(|p| (p.subject().clone(), p.epoch()));
         match named {
-            Ok((agent, epoch)) => {
+            Ok((subject, epoch)) => {
                 let taken = self.signer.install_policy(signed).await;
-                self.answer("policy", agent, epoch, &taken);
+                self.answer("policy", subject, epoch, &taken);
             }
             Err(error) => tracing::warn!(%error, "a policy that is none was not taken"),
         }
     }
 
-    fn answer<E: Display>(&self, kind: &str, agent: AgentId, epoch: u64, taken: &Result<(), E>) {
+    fn answer<E: Display>(&self, kind: &str, of: Subject, epoch: u64, taken: &Result<(), E>) {
         let refused = taken.as_ref().err().map(ToString::to_string);
         match &refused {
-            Some(reason) => tracing::warn!(kind, %agent, epoch, reason, "a document was refused"),
-            None => tracing::info!(kind, %agent, epoch, "a document is in force"),
+            Some(reason) => tracing::warn!(kind, %of, epoch, reason, "a document was refused"),
+            None => tracing::info!(kind, %of, epoch, "a document is in force"),
         }
-        self.report(FromNode::Document { kind: kind.to_owned(), agent, epoch, refused });
+        self.report(FromNode::Document { kind: kind.to_owned(), subject: of, epoch, refused });
     }
 }

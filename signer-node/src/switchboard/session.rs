@@ -1,6 +1,7 @@
 //! One session at this node: the gate's work, its frames, and what is told of its end.
 
 use tercet_api::relay::{FAILURE_CHARS_MAX, FailureKind, FromNode, Outcome, SessionId};
+use tercet_policy::approval::SignedApproval;
 use tercet_policy::document::{Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
@@ -21,7 +22,7 @@ use crate::ticket::{NotPaid, PaymentEnd, Tickets};
 pub(super) enum Work {
     Prepare { agent: AgentId },
     Keygen { request: Box<Signed<WalletRequest>> },
-    Sign { envelope: Box<SignedIntent>, claim: Box<ProposalClaim> },
+    Sign { envelope: Box<SignedIntent>, claim: Box<ProposalClaim>, approvals: Vec<SignedApproval> },
 }
 
 impl Work {
@@ -100,9 +101,9 @@ async fn perform(
             let (address, transcript) = (made.address, made.transcript);
             Ok(Made::Other(Outcome::WalletMade { address, transcript }))
         }
-        Work::Sign { envelope, claim } => {
-            let request =
-                SignRequest { session: id, envelope: *envelope, claim: *claim, now: now(), cancel };
+        Work::Sign { envelope, claim, approvals } => {
+            let (envelope, claim, now) = (*envelope, *claim, now());
+            let request = SignRequest { session: id, envelope, claim, approvals, now, cancel };
             let admitted = || board.report(FromNode::Admitted { session });
             let signed = signer.sign_payment(request, wire, admitted).await?;
             Ok(Made::Payment(Box::new(signed)))

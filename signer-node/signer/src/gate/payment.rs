@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256};
 use tercet_policy::admission::Reserved;
+use tercet_policy::approval::SignedApproval;
 use tercet_policy::document::{ContentHash, Enrolment};
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
@@ -29,6 +30,8 @@ pub struct SignRequest {
     pub envelope: SignedIntent,
     /// What the courier says it is.
     pub claim: ProposalClaim,
+    /// What people are said to have said to it; at most [`super::APPROVALS_MAX`] are looked at.
+    pub approvals: Vec<SignedApproval>,
     /// Our time.
     pub now: UnixSeconds,
     /// Calls the session off.
@@ -104,7 +107,7 @@ impl Signer {
         if self.role == Party::Recovery {
             return Err(Failure::NotAnEverydayRole.into());
         }
-        let SignRequest { envelope, claim, now, .. } = request;
+        let SignRequest { envelope, claim, approvals, now, .. } = request;
         let roll = self.journal.roll();
         let enrolment = self.serving(&roll, &envelope.document.agent)?;
         let intent = envelope.open_intent(&*roll, now)?;
@@ -113,7 +116,8 @@ impl Signer {
         let proposal = Proposal::assemble(intent, &claim)?;
         let subject = proposal.context_hash();
         let context = context("sign", &[&enrolment_bytes(&enrolment)?, &subject.0]);
-        let reserved = self.journal.admit(proposal, now).await?;
+        let submission = self.submission(&roll, proposal, approvals).await;
+        let reserved = self.journal.admit(submission, now).await?;
         Ok(Judged { enrolment, share, context, reserved })
     }
 
@@ -144,12 +148,12 @@ impl Signer {
         let peers = self.peers_of(&enrolment, &Party::EVERYDAY);
         let mut greeting = self.greeting(&peers).await?;
         greeting.aux = Some(ContentHash(card.aux_hash.0));
-        greeting.policy_epoch = Some(row.policy_epoch);
+        greeting.policies = Some(row.policies);
         let (nonces, hellos) = mesh.greet(|nonce, to| greeting.hello(nonce, to)).await?;
         self.heed(&peers, &hellos).await?;
         for (peer, hello) in &hellos {
             agree(*peer, hello.aux == greeting.aux, "the group's parameters")?;
-            agree(*peer, hello.policy_epoch == greeting.policy_epoch, "the policy's epoch")?;
+            agree(*peer, hello.policies == greeting.policies, "the policies' epochs")?;
         }
         let fields = ExecutionFields {
             protocol: Protocol::Sign,

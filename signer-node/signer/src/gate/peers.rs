@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tercet_policy::document::NodeKeys;
 use tercet_policy::party::{NodeId, Party};
+use tercet_policy::rows::PolicyEpochs;
 
 use super::{GateError, Signer};
 use crate::journal::Head;
@@ -62,7 +63,7 @@ pub(super) struct Greeting {
     head: Head,
     seen: BTreeMap<Party, Option<Head>>,
     pub(super) aux: Option<tercet_policy::document::ContentHash>,
-    pub(super) policy_epoch: Option<u64>,
+    pub(super) policies: Option<PolicyEpochs>,
 }
 
 impl Greeting {
@@ -74,7 +75,7 @@ impl Greeting {
             head: self.head,
             seen: self.seen.get(&to).copied().flatten(),
             aux: self.aux,
-            policy_epoch: self.policy_epoch,
+            policies: self.policies,
         }
     }
 }
@@ -90,7 +91,7 @@ impl Signer {
             seen.insert(*party, self.journal.peer_head(keys.id.clone()).await?);
         }
         let (start, head) = (self.peers.start()?, self.journal.head());
-        Ok(Greeting { start, head, seen, aux: None, policy_epoch: None })
+        Ok(Greeting { start, head, seen, aux: None, policies: None })
     }
 
     /// Checks and keeps what peers said about their journals and about ours.
@@ -123,7 +124,7 @@ mod tests {
         let head = Head { rows, hash: ContentHash([1; 32]), tag: ContentHash([0; 32]) };
         let (start, nonce) = (Hex32([start; 32]), Hex32([0; 32]));
         let version = PROTOCOL_VERSION;
-        Hello { version, nonce, start, head, seen: None, aux: None, policy_epoch: None }
+        Hello { version, nonce, start, head, seen: None, aux: None, policies: None }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tercet_policy::proposal::{ChainTerms, ProposalClaim};
 use tercet_policy::refusal::{ClaimField, Refusal};
 use tokio_util::sync::CancellationToken;
 
-use self::house::{House, NOW, fresh, honest, policy_text, request, transfer, wires, x402};
+use self::house::{House, NOW, epochs, fresh, honest, policy_text, request, transfer, wires, x402};
 use super::*;
 use crate::channel::ChannelError;
 use crate::session::{SessionError, SessionWire};
@@ -67,7 +67,7 @@ async fn a_transfer_comes_out_as_a_transaction_of_the_wallet() {
         max_fee_per_gas: Amount::from_base_units(1_000_000_000),
         max_priority_fee_per_gas: Amount::from_base_units(1_000_000),
     };
-    let claim = ProposalClaim::honest(&house.open(&envelope), terms, 1);
+    let claim = ProposalClaim::honest(&house.open(&envelope), terms, epochs(1));
     let paid = house.pay(&envelope, &claim, honest()).await;
     let paid: Vec<_> = paid.into_iter().map(Result::unwrap).collect();
     let FinishedPayment::Transaction(first) = &paid[0].payment else { panic!("{paid:?}") };
@@ -228,7 +228,7 @@ async fn a_new_policy_epoch_is_asked_for_by_its_number() {
             matches!(refused, Refusal::ClaimMismatch { field: ClaimField::PolicyEpoch, .. });
         assert!(field, "{refused}");
     }
-    claim.policy_epoch = 2;
+    claim.policies = epochs(2);
     for result in house.pay(&envelope, &claim, honest()).await {
         assert!(matches!(refusal(result), Refusal::Policy(_)));
     }

@@ -4,6 +4,7 @@ use tercet_policy::document::DocumentError;
 use tercet_policy::ledger::LedgerError;
 use tercet_policy::party::{AgentId, NodeId};
 use tercet_policy::rules::PolicyError;
+use tercet_policy::subject::Subject;
 
 use super::Head;
 use crate::home::{DiskError, HomeError};
@@ -109,12 +110,12 @@ pub enum JournalError {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// A document that is not newer than the one in force.
-    #[error("the {kind} of agent {agent} has epoch {offered}; epoch {pinned} is pinned here")]
+    #[error("the {kind} of {subject} has epoch {offered}; epoch {pinned} is pinned here")]
     OldEpoch {
         /// `policy`, `enrolment` or `freeze`.
         kind: &'static str,
         /// Whose.
-        agent: AgentId,
+        subject: Subject,
         /// The epoch in force.
         pinned: u64,
         /// The epoch offered; equal only if the content differs.
@@ -133,6 +134,12 @@ pub enum JournalError {
         wallet: alloy_primitives::Address,
         /// Its agent.
         agent: AgentId,
+    },
+    /// A policy for a wallet of which this node holds no share.
+    #[error("wallet {wallet} is not one of this node's")]
+    NoSuchWallet {
+        /// The wallet.
+        wallet: alloy_primitives::Address,
     },
     /// An execution id that was used before.
     #[error("execution id {id} was used before")]

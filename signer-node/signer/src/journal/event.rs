@@ -4,8 +4,9 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::party::AgentId;
-use tercet_policy::rows::{OutcomeRow, SpendRow};
+use tercet_policy::rows::{OutcomeRow, SpendRow, TripRow};
 use tercet_policy::rules::{PolicyPin as Pin, SignedPolicy};
+use tercet_policy::subject::Subject;
 use tercet_policy::time::UnixSeconds;
 
 use super::ROW_BYTES_MAX;
@@ -23,9 +24,11 @@ pub(super) enum Event {
     /// An agent was stopped or resumed.
     Freeze { pin: Pin, signed: Signed<Freeze> },
     /// A policy came into force.
-    Policy { agent: AgentId, pin: Pin, signed: SignedPolicy },
+    Policy { subject: Subject, pin: Pin, signed: SignedPolicy },
     /// This node holds a share of a new wallet.
     Wallet { agent: AgentId, wallet: Address, request: RequestId },
+    /// A rule of a policy stopped an agent.
+    Trip(TripRow),
     /// A proposal was admitted.
     Spend(Box<SpendRow>),
     /// It is known what became of one.
@@ -59,7 +62,8 @@ impl Event {
             Self::Freeze { pin, signed } => {
                 Some(format!("freeze/{}/{}", signed.document.agent, pin.epoch))
             }
-            Self::Policy { agent, pin, .. } => Some(format!("policy/{agent}/{}", pin.epoch)),
+            Self::Policy { subject, pin, .. } => Some(format!("policy/{subject}/{}", pin.epoch)),
+            Self::Trip(row) => Some(format!("trip/{}/{}", row.agent, row.freeze_epoch)),
             Self::Wallet { wallet, .. } => Some(format!("wallet/{wallet}")),
             Self::Spend(row) => Some(match row.replaces {
                 None => format!("slot/{}", row.slot),

@@ -1,8 +1,8 @@
-//! Whom this node knows: the documents in force, and the wallets.
+//! Whom this node knows: the documents in force, the agents that a rule stopped, and the wallets.
 //!
-//! Promises: of each kind of document the one with the highest epoch seen, opened with the
-//! authority that is pinned now. A document that this authority did not sign keeps its epoch and
-//! loses its force: no enrolment, no policy, and a freeze that stays.
+//! Promises: of each kind of document and each subject the one with the highest epoch seen, opened
+//! with the authority that is pinned now. A document that this authority did not sign keeps its
+//! epoch and loses its force: no enrolment, no payment under that policy, and a freeze that stays.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +11,13 @@ use alloy_primitives::Address;
 use tercet_policy::document::{Authority, Ed25519PublicKey, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::intent::AgentKeys;
 use tercet_policy::party::AgentId;
-use tercet_policy::rules::{AuthenticPolicy, PolicyPin as Pin, SignedPolicy};
+use tercet_policy::registry::Registry;
+use tercet_policy::rows::TripRow;
+use tercet_policy::rules::{AuthenticPolicy, PolicyPin as Pin, PolicySet, SignedPolicy};
+use tercet_policy::subject::Subject;
 
 use super::error::JournalError;
+use super::state::OpenedPolicy;
 
 /// A document of which the epoch is pinned.
 #[derive(Clone, Debug)]
@@ -28,7 +32,7 @@ pub(super) struct Pinned<T> {
 pub(super) struct Known {
     pub(super) enrolment: Option<Pinned<Enrolment>>,
     pub(super) freeze: Option<Pinned<Freeze>>,
-    pub(super) policy: Option<Pinned<AuthenticPolicy>>,
+    pub(super) trip: Option<TripRow>,
 }
 
 /// A wallet of which this node holds a share.
@@ -44,6 +48,7 @@ pub struct WalletOf {
 #[derive(Clone, Debug, Default)]
 pub struct Roll {
     pub(super) agents: BTreeMap<AgentId, Known>,
+    pub(super) policies: BTreeMap<Subject, Pinned<AuthenticPolicy>>,
     pub(super) wallets: BTreeMap<Address, WalletOf>,
     pub(super) stopped: BTreeMap<Address, String>,
 }
@@ -61,15 +66,39 @@ impl Roll {
         self.agents.get(agent)?.freeze.as_ref()?.in_force.as_deref()
     }
 
-    /// The policy of an agent.
+    /// The rule that stopped an agent, until a freeze document above it thaws the agent.
     #[must_use]
-    pub fn policy(&self, agent: &AgentId) -> Option<&Arc<AuthenticPolicy>> {
-        self.agents.get(agent)?.policy.as_ref()?.in_force.as_ref()
+    pub fn tripped(&self, agent: &AgentId) -> Option<&TripRow> {
+        let thawed = self.freeze(agent).map_or(0, |freeze| freeze.epoch);
+        self.last_trip(agent).filter(|trip| thawed <= trip.freeze_epoch)
     }
 
-    /// Every agent of which there is any document.
-    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
-        self.agents.keys()
+    /// Every agent that a rule stopped and nobody has thawed.
+    pub fn all_tripped(&self) -> impl Iterator<Item = &TripRow> {
+        self.agents.keys().filter_map(|agent| self.tripped(agent))
+    }
+
+    /// The policy of a subject.
+    #[must_use]
+    pub fn policy(&self, subject: &Subject) -> Option<&Arc<AuthenticPolicy>> {
+        self.policies.get(subject)?.in_force.as_ref()
+    }
+
+    /// All policies that judge payments of an agent's wallet. None where one of them is held and
+    /// not in force: what it forbade is not known, so it forbids everything.
+    #[must_use]
+    pub fn policies_for(&self, agent: &AgentId, wallet: &Address) -> Option<PolicySet> {
+        let subjects =
+            [Subject::Organisation, Subject::Agent(agent.clone()), Subject::Wallet(*wallet)];
+        let held = subjects.iter().filter_map(|subject| self.policies.get(subject));
+        held.map(|held| held.in_force.clone())
+            .try_fold(PolicySet::default(), |set, policy| Some(set.with(policy?)))
+    }
+
+    /// Who is who, as the authority says.
+    #[must_use]
+    pub const fn registry(&self) -> Option<&Registry> {
+        None
     }
 
     /// What is known of a wallet.
@@ -98,6 +127,35 @@ impl Roll {
     pub(super) fn known(&mut self, agent: &AgentId) -> &mut Known {
         self.agents.entry(agent.clone()).or_default()
     }
+
+    /// The last rule that stopped an agent, thawed since or not.
+    pub(super) fn last_trip(&self, agent: &AgentId) -> Option<&TripRow> {
+        self.agents.get(agent)?.trip.as_ref()
+    }
+
+    /// Opens a policy as what follows the one of its subject that is held here.
+    pub(super) fn open_policy(
+        &self,
+        signed: SignedPolicy,
+        authority: &Authority,
+    ) -> Result<OpenedPolicy, JournalError> {
+        let opened = signed.open_policy(authority)?;
+        let after = self.policies.get(opened.subject()).map(|held| held.pin);
+        let policy = Pinned { pin: opened.pin(), in_force: Some(Arc::new(opened)) };
+        Ok(OpenedPolicy { policy, after })
+    }
+
+    /// A wallet's policy has to be for a wallet that is here, and for the agent that owns it.
+    pub(super) fn check_wallet(&self, policy: &AuthenticPolicy) -> Result<(), JournalError> {
+        let Subject::Wallet(wallet) = *policy.subject() else { return Ok(()) };
+        let Some(of) = self.wallet(&wallet) else {
+            return Err(JournalError::NoSuchWallet { wallet });
+        };
+        if policy.agent() == Some(&of.agent) {
+            return Ok(());
+        }
+        Err(JournalError::WalletOfAnother { wallet, agent: of.agent.clone() })
+    }
 }
 
 impl AgentKeys for Roll {
@@ -107,10 +165,24 @@ impl AgentKeys for Roll {
     }
 }
 
-/// Whether a document brings something new, where `held` is pinned.
-pub(super) fn is_news<T>(
+/// Pins a document, if it is newer than the one held.
+pub(super) fn put<T>(
     kind: &'static str,
-    agent: &AgentId,
+    subject: &Subject,
+    held: &mut Option<Pinned<T>>,
+    new: Pinned<T>,
+) -> Result<bool, JournalError> {
+    let is_news = is_news(kind, subject, held.as_ref(), new.pin)?;
+    if is_news {
+        *held = Some(new);
+    }
+    Ok(is_news)
+}
+
+/// Whether a document brings something new, where `held` is pinned.
+fn is_news<T>(
+    kind: &'static str,
+    subject: &Subject,
     held: Option<&Pinned<T>>,
     offered: Pin,
 ) -> Result<bool, JournalError> {
@@ -122,7 +194,7 @@ pub(super) fn is_news<T>(
         return Ok(false);
     }
     let (pinned, offered) = (held.epoch, offered.epoch);
-    Err(JournalError::OldEpoch { kind, agent: agent.clone(), pinned, offered })
+    Err(JournalError::OldEpoch { kind, subject: subject.clone(), pinned, offered })
 }
 
 pub(super) fn open_enrolment(
@@ -144,14 +216,6 @@ pub(super) fn open_freeze(
     let opened = signed.open_freeze(authority)?;
     let pin = Pin { epoch: opened.epoch, content_hash: opened.content_hash() };
     Ok(Pinned { pin, in_force: Some(Arc::new(opened.into_document())) })
-}
-
-pub(super) fn open_policy(
-    signed: SignedPolicy,
-    authority: &Authority,
-) -> Result<Pinned<AuthenticPolicy>, JournalError> {
-    let opened = signed.open_policy(authority)?;
-    Ok(Pinned { pin: opened.pin(), in_force: Some(Arc::new(opened)) })
 }
 
 /// What stands in for a freeze or an unfreeze that the pinned authority did not sign: stopping

@@ -7,24 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy_primitives::Address;
-use tercet_policy::admission::{
-    AdmitError, Book, IntentRecord, RecordSpend, Reserved, SlotRecord, admit,
-};
-use tercet_policy::decision::{Ask, Verdict, decide};
+use tercet_policy::admission::{Book, RecordSpend as _};
 use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze};
 use tercet_policy::intent::IntentId;
-use tercet_policy::ledger::{Ledger, SpendState};
-use tercet_policy::party::{AgentId, NodeId};
-use tercet_policy::proposal::{Proposal, Slot};
-use tercet_policy::refusal::Refusal;
-use tercet_policy::rows::{Outcome, OutcomeRow, PaymentKind, SpendRow};
-use tercet_policy::rules::{AuthenticPolicy, Policy};
-use tercet_policy::time::UnixSeconds;
+use tercet_policy::ledger::SpendState;
+use tercet_policy::party::NodeId;
+use tercet_policy::rows::{Outcome, OutcomeRow, PaymentKind, SpendRow, TripRow};
+use tercet_policy::rules::{AuthenticPolicy, Policy, PolicyPin as Pin, SignedPolicy};
+use tercet_policy::subject::Subject;
 
 use super::error::JournalError;
 use super::event::Event;
 use super::head::{Head, Tagger, Tip};
-use super::roll::{self, Pinned, Roll, WalletOf};
+use super::roll::{self, Pinned, Roll, WalletOf, put};
 use super::store::{Batch, NewRow};
 
 /// Documents of an event, opened. Other events speak for themselves.
@@ -33,7 +28,14 @@ pub(super) enum Opened {
     Nothing,
     Enrolment(Pinned<Enrolment>),
     Freeze(Pinned<Freeze>),
-    Policy(Pinned<AuthenticPolicy>),
+    Policy(OpenedPolicy),
+}
+
+/// A policy, opened as what follows the one of its subject that was held then.
+#[derive(Debug)]
+pub(super) struct OpenedPolicy {
+    pub(super) policy: Pinned<AuthenticPolicy>,
+    pub(super) after: Option<Pin>,
 }
 
 #[derive(Debug)]
@@ -41,16 +43,18 @@ pub(super) struct State {
     pub(super) tip: Tip,
     tagger: Tagger,
     pub(super) roll: Arc<Roll>,
-    book: Book,
+    pub(super) book: Book,
     /// The latest row of each payment of which the end is not known.
     unsettled: BTreeMap<IntentId, SpendRow>,
     peer_heads: BTreeMap<NodeId, Head>,
-    own_policies: Vec<Policy>,
+    authority: Arc<Authority>,
+    pub(super) own_policies: Vec<Policy>,
 }
 
 impl State {
-    pub(super) fn new(own_policies: Vec<Policy>) -> Self {
+    pub(super) fn new(authority: Arc<Authority>, own_policies: Vec<Policy>) -> Self {
         Self {
+            authority,
             tip: Tip::EMPTY,
             tagger: Tagger::new(&ContentHash([0; 32])),
             roll: Arc::default(),
@@ -72,13 +76,8 @@ impl State {
     }
 
     /// Takes in a row of the file.
-    pub(super) fn replay(
-        &mut self,
-        event: Event,
-        tip: Tip,
-        authority: &Authority,
-    ) -> Result<(), JournalError> {
-        let opened = reopen(&event, authority);
+    pub(super) fn replay(&mut self, event: Event, tip: Tip) -> Result<(), JournalError> {
+        let opened = self.reopen(&event);
         if !self.apply(&event, opened)? {
             return Err(JournalError::Tampered { row: tip.rows, what: "it repeats what is known" });
         }
@@ -104,30 +103,6 @@ impl State {
             self.tip = after;
         }
         Ok(())
-    }
-
-    /// Judges a proposal with everything this node knows, and drafts its row.
-    pub(super) fn admit(
-        &mut self,
-        proposal: Proposal,
-        now: UnixSeconds,
-        batch: &mut Batch,
-    ) -> Result<Reserved, AdmitError<JournalError>> {
-        let roll = Arc::clone(&self.roll);
-        let intent = proposal.intent().intent();
-        let (agent, wallet) = (intent.agent.clone(), intent.wallet);
-        if roll.wallet(&wallet).is_none_or(|of| of.agent != agent) {
-            return Err(Refusal::UnknownWallet { wallet, agent }.into());
-        }
-        if roll.stopped(&wallet).is_some() {
-            return Err(Refusal::PairFrozen { wallet }.into());
-        }
-        let Some(policy) = roll.policy(&agent) else {
-            return Err(Refusal::NoPolicy { agent }.into());
-        };
-        self.ask_own_policies(&proposal, now)?;
-        let frozen = roll.freeze(&agent);
-        admit(policy, frozen, proposal, now, &mut Draft { state: self, batch })
     }
 
     /// Notes a peer's head. `false` if it is the one known.
@@ -166,29 +141,6 @@ impl State {
         &self.book
     }
 
-    /// This node's own rules are asked for new payments only: a payment that is signed again
-    /// would otherwise count against itself.
-    fn ask_own_policies(
-        &self,
-        proposal: &Proposal,
-        now: UnixSeconds,
-    ) -> Result<(), AdmitError<JournalError>> {
-        let intent = proposal.intent();
-        let (id, agent) = (&intent.intent().id, &intent.intent().agent);
-        let failed = |e| AdmitError::Journal(JournalError::Ledger(e));
-        if self.book.intent(id).map_err(failed)?.is_some() {
-            return Ok(());
-        }
-        let ledger = self.book.ledger(agent).map_err(failed)?;
-        for own in self.own_policies.iter().filter(|own| own.agent() == agent) {
-            let decision = decide(own, &Ask::from(intent), ledger, now);
-            if decision.verdict != Verdict::Approve {
-                return Err(Refusal::Policy(decision).into());
-            }
-        }
-        Ok(())
-    }
-
     /// The one way a row changes anything. `false`, and nothing changed, for what is known.
     fn apply(&mut self, event: &Event, opened: Opened) -> Result<bool, JournalError> {
         match event {
@@ -202,6 +154,7 @@ impl State {
             Event::Wallet { agent, wallet, request } => {
                 self.apply_wallet(*wallet, WalletOf { agent: agent.clone(), request: *request })
             }
+            Event::Trip(row) => Ok(self.apply_trip(row)),
             Event::Spend(row) => self.apply_spend(row).map(|()| true),
             Event::Outcome(row) => self.apply_outcome(row),
             Event::Stopped { wallet, reason } => {
@@ -251,88 +204,89 @@ impl State {
         Ok(())
     }
 
+    /// An agent that is stopped already is not stopped again.
+    fn apply_trip(&mut self, row: &TripRow) -> bool {
+        let last = self.roll.last_trip(&row.agent);
+        let is_news = last.is_none_or(|last| last.freeze_epoch < row.freeze_epoch);
+        if is_news {
+            self.roll_mut().known(&row.agent).trip = Some(row.clone());
+        }
+        is_news
+    }
+
     fn apply_document(&mut self, event: &Event, opened: Opened) -> Result<bool, JournalError> {
-        let roll = Arc::make_mut(&mut self.roll);
-        let is_news = match (event, opened) {
+        match (event, opened) {
             (Event::Enrolment { signed, .. }, Opened::Enrolment(new)) => {
                 let agent = &signed.document.agent;
-                put("enrolment", agent, &mut roll.known(agent).enrolment, new)?
+                let held = &mut self.roll_mut().known(agent).enrolment;
+                put("enrolment", &Subject::Agent(agent.clone()), held, new)
             }
             (Event::Freeze { signed, .. }, Opened::Freeze(new)) => {
                 let agent = &signed.document.agent;
-                put("freeze", agent, &mut roll.known(agent).freeze, new)?
+                let held = &mut self.roll_mut().known(agent).freeze;
+                put("freeze", &Subject::Agent(agent.clone()), held, new)
             }
-            (Event::Policy { agent, .. }, Opened::Policy(new)) => {
-                put("policy", agent, &mut roll.known(agent).policy, new)?
+            (Event::Policy { subject, signed, .. }, Opened::Policy(new)) => {
+                self.apply_policy(subject, signed, new)
             }
             // An event whose document was not opened changes nothing.
-            _ => false,
+            _ => Ok(false),
+        }
+    }
+
+    /// What one key may sign hangs on the policy held, so a policy that was opened after another
+    /// one than is held now is opened again.
+    fn apply_policy(
+        &mut self,
+        subject: &Subject,
+        signed: &SignedPolicy,
+        new: OpenedPolicy,
+    ) -> Result<bool, JournalError> {
+        let held = self.roll.policies.get(subject);
+        let new = match held.map(|held| held.pin) == new.after {
+            true => new.policy,
+            false => self.roll.open_policy(signed.clone(), &self.authority)?.policy,
         };
+        if let Some(policy) = &new.in_force {
+            self.roll.check_wallet(policy)?;
+        }
+        let mut held = held.cloned();
+        let is_news = put("policy", subject, &mut held, new)?;
+        if let (true, Some(new)) = (is_news, held) {
+            self.roll_mut().policies.insert(subject.clone(), new);
+        }
         Ok(is_news)
     }
 
     fn roll_mut(&mut self) -> &mut Roll {
         Arc::make_mut(&mut self.roll)
     }
-}
 
-/// Pins a document, if it is newer.
-fn put<T>(
-    kind: &'static str,
-    agent: &AgentId,
-    held: &mut Option<Pinned<T>>,
-    new: Pinned<T>,
-) -> Result<bool, JournalError> {
-    let is_news = roll::is_news(kind, agent, held.as_ref(), new.pin)?;
-    if is_news {
-        *held = Some(new);
-    }
-    Ok(is_news)
-}
-
-/// Opens the document of a stored row again, with the authority that is pinned today.
-fn reopen(event: &Event, authority: &Authority) -> Opened {
-    match event {
-        Event::Enrolment { pin, signed } => Opened::Enrolment(
-            roll::open_enrolment((**signed).clone(), authority)
-                .unwrap_or(Pinned { pin: *pin, in_force: None }),
-        ),
-        Event::Freeze { pin, signed } => {
-            Opened::Freeze(roll::open_freeze(signed.clone(), authority).unwrap_or_else(|_| {
-                Pinned { pin: *pin, in_force: Some(Arc::new(roll::still_frozen(&signed.document))) }
-            }))
+    /// Opens the document of a stored row again, with the authority that is pinned today.
+    fn reopen(&self, event: &Event) -> Opened {
+        let authority = &self.authority;
+        match event {
+            Event::Enrolment { pin, signed } => Opened::Enrolment(
+                roll::open_enrolment((**signed).clone(), authority)
+                    .unwrap_or(Pinned { pin: *pin, in_force: None }),
+            ),
+            Event::Freeze { pin, signed } => {
+                let frozen = || Arc::new(roll::still_frozen(&signed.document));
+                Opened::Freeze(
+                    roll::open_freeze(signed.clone(), authority)
+                        .unwrap_or_else(|_| Pinned { pin: *pin, in_force: Some(frozen()) }),
+                )
+            }
+            Event::Policy { subject, pin, signed } => {
+                let after = self.roll.policies.get(subject).map(|held| held.pin);
+                let lost = Pinned { pin: *pin, in_force: None };
+                Opened::Policy(
+                    self.roll
+                        .open_policy(signed.clone(), authority)
+                        .unwrap_or(OpenedPolicy { policy: lost, after }),
+                )
+            }
+            _ => Opened::Nothing,
         }
-        Event::Policy { pin, signed, .. } => Opened::Policy(
-            roll::open_policy(signed.clone(), authority)
-                .unwrap_or(Pinned { pin: *pin, in_force: None }),
-        ),
-        _ => Opened::Nothing,
-    }
-}
-
-/// The journal as `admit` sees it: look-ups in the book, and a row for the batch.
-struct Draft<'a> {
-    state: &'a mut State,
-    batch: &'a mut Batch,
-}
-
-impl RecordSpend for Draft<'_> {
-    type Failure = JournalError;
-
-    fn intent(&self, id: &IntentId) -> Result<Option<IntentRecord>, JournalError> {
-        Ok(self.state.book.intent(id)?)
-    }
-
-    fn slot(&self, slot: &Slot) -> Result<Option<SlotRecord>, JournalError> {
-        Ok(self.state.book.slot(slot)?)
-    }
-
-    fn ledger(&self, agent: &AgentId) -> Result<&Ledger, JournalError> {
-        Ok(self.state.book.ledger(agent)?)
-    }
-
-    fn record(&mut self, row: &SpendRow) -> Result<(), JournalError> {
-        let event = Event::Spend(Box::new(row.clone()));
-        self.state.append(&event, Opened::Nothing, self.batch)
     }
 }

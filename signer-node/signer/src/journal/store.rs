@@ -19,7 +19,7 @@ use super::error::{JournalError, StoreFault};
 use super::event::Event;
 use super::head::{Head, Tip};
 
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// The application id is "TRCT", so that `file` and people know it.
 const SCHEMA: &str = "
@@ -50,7 +50,7 @@ CREATE TRIGGER peer_heads_rise BEFORE UPDATE ON peer_heads
     WHEN NEW.rows < OLD.rows
     BEGIN SELECT RAISE(ABORT, 'a peer''s journal does not go back'); END;
 PRAGMA application_id = 1414677332;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 ";
 
 /// What one transaction adds.

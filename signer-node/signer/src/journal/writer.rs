@@ -7,9 +7,8 @@
 
 use std::sync::Arc;
 
-use tercet_policy::admission::{AdmitError, Reserved};
+use tercet_policy::admission::{AdmitError, Reserved, Submission};
 use tercet_policy::party::NodeId;
-use tercet_policy::proposal::Proposal;
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -25,7 +24,7 @@ pub(super) type Admitted = Result<Reserved, AdmitError<JournalError>>;
 
 /// What can be asked of the writer.
 pub(super) enum Command {
-    Admit { proposal: Box<Proposal>, now: UnixSeconds, reply: Reply<Admitted> },
+    Admit { submission: Box<Submission>, now: UnixSeconds, reply: Reply<Admitted> },
     Append { event: Box<Event>, opened: Box<Opened>, reply: Reply<Result<(), JournalError>> },
     NotePeerHead { node: NodeId, head: Head, reply: Reply<Result<(), JournalError>> },
     NoteExecution { id: [u8; 32], reply: Reply<Result<(), JournalError>> },
@@ -105,10 +104,10 @@ impl Writer {
             Err(sealed) => Err(sealed.clone()),
         };
         match command {
-            Command::Admit { proposal, now, reply } => {
+            Command::Admit { submission, now, reply } => {
                 let admitted = state
                     .map_err(AdmitError::Journal)
-                    .and_then(|state| state.admit(*proposal, now, batch));
+                    .and_then(|state| state.admit(*submission, now, batch));
                 answer_if_durable(reply, admitted, AdmitError::Journal)
             }
             Command::Append { event, opened, reply } => {

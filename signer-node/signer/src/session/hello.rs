@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tercet_policy::document::{ContentHash, NotHex};
+use tercet_policy::rows::PolicyEpochs;
 
 use crate::journal::Head;
 
 /// The version of the session protocol.
-pub const PROTOCOL_VERSION: u8 = 1;
+pub const PROTOCOL_VERSION: u8 = 2;
 
 /// The first sealed message of a party to each peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +25,8 @@ pub struct Hello {
     pub seen: Option<Head>,
     /// Hash of the group's parameters, if the node has them.
     pub aux: Option<ContentHash>,
-    /// Epoch of the policy it judged by, where it judged.
-    pub policy_epoch: Option<u64>,
+    /// Epochs of the policies and the registry it judged by, where it judged.
+    pub policies: Option<PolicyEpochs>,
 }
 
 /// 32 bytes as hexadecimal digits.

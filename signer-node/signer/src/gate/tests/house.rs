@@ -7,6 +7,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, address};
 use ed25519_dalek::SigningKey;
 use tercet_policy::chain::Chain;
+use tercet_policy::declared::Declared;
 use tercet_policy::document::{
     Authority, AuthorityConfig, Ed25519PublicKey, Enrolment, RequestId, Signed, WalletRequest,
 };
@@ -16,6 +17,7 @@ use tercet_policy::intent::{
 use tercet_policy::money::Amount;
 use tercet_policy::party::{AgentId, NodeId, Party};
 use tercet_policy::proposal::{ProposalClaim, terms_without_chain};
+use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::rules::{Policy, PolicyDocument, SignedPolicy};
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::mpsc;
@@ -242,8 +244,13 @@ impl House {
     pub(super) fn claim(&self, envelope: &SignedIntent) -> ProposalClaim {
         let intent = self.open(envelope);
         let terms = terms_without_chain(&intent).unwrap();
-        ProposalClaim::honest(&intent, terms, 1)
+        ProposalClaim::honest(&intent, terms, epochs(1))
     }
+}
+
+/// The agent's own policy of `epoch`, and no other.
+pub(super) fn epochs(epoch: u64) -> PolicyEpochs {
+    PolicyEpochs { agent: Some(epoch), ..PolicyEpochs::default() }
 }
 
 /// A party's share of a group's parameters that was made before.
@@ -264,6 +271,7 @@ pub(super) fn request(
         session,
         envelope: envelope.clone(),
         claim: claim.clone(),
+        approvals: Vec::new(),
         now: NOW,
         cancel: CancellationToken::new(),
     }
@@ -298,6 +306,7 @@ fn intent(wallet: Address, payment: Payment) -> PaymentIntent {
         agent: agent(),
         wallet,
         payment,
+        declared: Declared::default(),
         created_at: NOW,
         expires_at: NOW.plus(120),
     }
@@ -335,6 +344,7 @@ async fn open_signer(path: &Path, party: Party, authority: &SigningKey) -> Signe
         kek,
         authority: authority_of(authority),
         own_policies: Vec::new(),
+        balances: None,
         crash_at: None,
     };
     Signer::open(parts, NOW).await.unwrap()
@@ -357,6 +367,7 @@ async fn signer(path: &Path, party: Party, authority: &SigningKey, own: Option<&
         identity: Arc::new(identity),
         authority: authority_of(authority),
         own_policies: own.map(|yaml| Policy::parse(yaml).unwrap()).into_iter().collect(),
+        balances: None,
         crash_at: None,
     };
     Signer::open(parts, NOW).await.unwrap()

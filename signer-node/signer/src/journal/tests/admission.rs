@@ -139,8 +139,8 @@ async fn without_a_policy_or_under_a_freeze_nothing_is_admitted() {
 async fn spent(journal: &Journal) -> u128 {
     journal
         .look(|state| {
-            let ledger = state.book().ledger(&agent()).unwrap();
-            ledger.sum(Measure::Amount("USDC"), &Scope::Total, UnixSeconds(0))
+            let ledger = state.book().ledger().unwrap();
+            ledger.sum(&agents(), Measure::Amount("USDC"), &Scope::Total, UnixSeconds(0))
         })
         .await
         .unwrap()

@@ -12,7 +12,7 @@ async fn epochs_only_rise_over_restarts_too() {
     journal.install_enrolment(enrolment(5)).await.unwrap();
     journal.install_freeze(freeze(5, true)).await.unwrap();
     let journal = place.reopen(journal).await.unwrap();
-    assert_eq!(journal.roll().policy(&agent()).unwrap().epoch(), 5);
+    assert_eq!(journal.roll().policy(&agents()).unwrap().epoch(), 5);
     let refused = [
         journal.install_policy(policy(4, "10 USDC")).await,
         journal.install_policy(policy(5, "10 USDC")).await,
@@ -81,7 +81,7 @@ async fn a_document_of_a_former_authority_keeps_its_epoch_and_loses_its_force() 
     let home = Arc::new(Home::open(&place.path()).unwrap());
     let journal = Journal::open(home, pins, NOW).await.unwrap();
     let roll = journal.roll();
-    assert!(roll.policy(&agent()).is_none());
+    assert!(roll.policy(&agents()).is_none());
     assert!(roll.enrolment(&agent()).is_none());
     assert!(roll.freeze(&agent()).unwrap().frozen);
     let older = Signed::by(policy(1, "20 USDC").document, &key(4)).unwrap();
@@ -89,7 +89,7 @@ async fn a_document_of_a_former_authority_keeps_its_epoch_and_loses_its_force() 
     assert!(matches!(refused, Err(JournalError::OldEpoch { pinned: 1, .. })), "{refused:?}");
     let newer = Signed::by(policy(2, "20 USDC").document, &key(4)).unwrap();
     journal.install_policy(newer).await.unwrap();
-    assert_eq!(journal.roll().policy(&agent()).unwrap().epoch(), 2);
+    assert_eq!(journal.roll().policy(&agents()).unwrap().epoch(), 2);
 }
 
 #[tokio::test]

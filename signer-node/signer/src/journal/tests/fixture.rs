@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::address;
 use ed25519_dalek::SigningKey;
 use tercet_policy::chain::Chain;
+use tercet_policy::declared::Declared;
 use tercet_policy::document::{
     AuthorityConfig, Ed25519PublicKey, NodeKeys, RequestId, X25519PublicKey,
 };
@@ -12,9 +13,13 @@ use tercet_policy::intent::{
     Payment, PaymentIntent, Service, SignedIntent, Transfer, X402Cancel, X402Exact,
 };
 use tercet_policy::money::Amount;
+use tercet_policy::proposal::Proposal;
 use tercet_policy::proposal::{ChainTerms, ProposalClaim, terms_without_chain};
 use tercet_policy::refusal::Refusal;
+use tercet_policy::registry::Registry;
+use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::rules::PolicyDocument;
+use tercet_policy::subject::Subject;
 
 use super::super::*;
 
@@ -32,6 +37,11 @@ pub(super) fn key(n: u8) -> SigningKey {
 
 pub(super) fn agent() -> AgentId {
     AgentId::new("research-01").unwrap()
+}
+
+/// The agent, as what a policy applies to.
+pub(super) fn agents() -> Subject {
+    Subject::Agent(agent())
 }
 
 /// Two of keys 1, 2 and 3.
@@ -155,6 +165,7 @@ fn intent(n: u32, payment: Payment) -> PaymentIntent {
         agent: agent(),
         wallet: WALLET,
         payment,
+        declared: Declared::default(),
         created_at: NOW,
         expires_at: NOW.plus(600),
     }
@@ -200,10 +211,17 @@ pub(super) fn proposal(
 ) -> Proposal {
     let signed: SignedIntent = Signed::by(intent, &key(10)).unwrap();
     let opened = signed.open_intent(&*journal.roll(), NOW).unwrap();
-    let epoch = journal.roll().policy(&agent()).map_or(1, |policy| policy.epoch());
     let terms = terms.or_else(|| terms_without_chain(&opened)).unwrap();
-    let claim = ProposalClaim::honest(&opened, terms, epoch);
+    let claim = ProposalClaim::honest(&opened, terms, epochs(journal));
     Proposal::assemble(opened, &claim).unwrap()
+}
+
+/// The epochs that an honest courier restates.
+pub(super) fn epochs(journal: &Journal) -> PolicyEpochs {
+    let roll = journal.roll();
+    let registry = roll.registry().map(Registry::epoch);
+    let held = roll.policies_for(&agent(), &WALLET).unwrap_or_default();
+    held.epochs(&WALLET, registry)
 }
 
 pub(super) type Admitted = Result<Reserved, AdmitError<JournalError>>;
