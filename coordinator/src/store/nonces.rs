@@ -1,7 +1,7 @@
 //! Account nonces: which payment may use which, so that no two digests are ever asked for one.
 
 use alloy_primitives::Address;
-use sqlx::Row as _;
+use sqlx::{Row as _, Sqlite, Transaction};
 use tercet_policy::chain::Chain;
 use tercet_policy::intent::IntentId;
 
@@ -29,6 +29,18 @@ pub enum Allocated {
     Busy(IntentId),
 }
 
+/// The holder of the account's highest nonce. A nonce is given out only when every lower one is used
+/// up, so this is the only one that can still matter, however many payments there were.
+const HIGHEST: &str = "SELECT n.nonce, n.payment, p.status FROM account_nonces n
+     JOIN payments p ON p.id = n.payment WHERE n.wallet = ? AND n.chain = ?
+     ORDER BY length(n.nonce) DESC, n.nonce DESC LIMIT 1";
+
+struct Holder {
+    payment: IntentId,
+    nonce: u64,
+    status: String,
+}
+
 impl Store {
     /// Gives the payment the account's next nonce, unless another payment of this wallet on this
     /// chain may still use one. A payment that asks again keeps its nonce. A nonce whose payment
@@ -38,33 +50,19 @@ impl Store {
     /// [`StoreError`]
     pub async fn allocate_nonce(&self, wish: NonceWish) -> Result<Allocated, StoreError> {
         let mut transaction = self.begin().await?;
-        let rows = sqlx::query(
-            "SELECT n.nonce, n.payment, p.status FROM account_nonces n
-             JOIN payments p ON p.id = n.payment WHERE n.wallet = ? AND n.chain = ?",
-        )
-        .bind(wish.wallet.to_string())
-        .bind(wish.chain.caip2())
-        .fetch_all(&mut *transaction)
-        .await?;
-        for row in &rows {
-            let (holder, status): (IntentId, String) =
-                (word(row, "payment")?, row.try_get("status")?);
-            let nonce: u64 = row
-                .try_get::<String, _>("nonce")?
-                .parse()
-                .map_err(|_| StoreError::Unreadable { what: "nonce" })?;
-            match status.as_str() {
-                _ if holder == wish.payment => return Ok(Allocated::Yours(nonce)),
+        while let Some(held) = highest(&mut transaction, &wish).await? {
+            match held.status.as_str() {
+                _ if held.payment == wish.payment => return Ok(Allocated::Yours(held.nonce)),
                 // Never signed: its nonce may carry another payment.
                 "refused" | "failed" => {
                     sqlx::query("DELETE FROM account_nonces WHERE payment = ?")
-                        .bind(holder.to_string())
+                        .bind(held.payment.to_string())
                         .execute(&mut *transaction)
                         .await?;
                 }
                 // Over, and its nonce is used up: an endpoint that still names it is behind.
-                "settled" | "void" if nonce < wish.next => {}
-                _ => return Ok(Allocated::Busy(holder)),
+                "settled" | "void" if held.nonce < wish.next => break,
+                _ => return Ok(Allocated::Busy(held.payment)),
             }
         }
         sqlx::query(
@@ -80,3 +78,24 @@ impl Store {
         Ok(Allocated::Yours(wish.next))
     }
 }
+
+async fn highest(
+    transaction: &mut Transaction<'_, Sqlite>,
+    wish: &NonceWish,
+) -> Result<Option<Holder>, StoreError> {
+    let row = sqlx::query(HIGHEST)
+        .bind(wish.wallet.to_string())
+        .bind(wish.chain.caip2())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let nonce: String = row.try_get("nonce")?;
+    Ok(Some(Holder {
+        payment: word(&row, "payment")?,
+        nonce: nonce.parse().map_err(|_| StoreError::Unreadable { what: "nonce" })?,
+        status: row.try_get("status")?,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -175,6 +175,13 @@ pub enum Declined {
         /// Who is named now.
         offered: Address,
     },
+    /// Another buyer over the same journal is at this very request. Asked again, it goes on with that
+    /// intent.
+    #[error("intent {intent} was begun for the same request meanwhile: ask again to go on with it")]
+    AlreadyBegun {
+        /// The intent that came first.
+        intent: IntentId,
+    },
     /// Over the most that may be spent in 24 hours.
     #[error("{spent} of {limit} base units are spent in 24 h, {asked} more are asked")]
     DailyLimit {

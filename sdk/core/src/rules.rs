@@ -90,6 +90,9 @@ pub struct Patience {
     /// For the headers of a paid answer, in milliseconds: the merchant's facilitator may itself
     /// wait 90 s. Default 120 s.
     pub paid_ms: u64,
+    /// For the whole body of a paid answer, in milliseconds. One that takes longer is handed on as it
+    /// comes, like one that is too large to be held: it is paid for. Default 60 s.
+    pub resource_ms: u64,
     /// For the chain to show what happened after a payment without delivery, in milliseconds.
     /// Default 5 s.
     pub chain_ms: u64,
@@ -107,6 +110,7 @@ impl Default for Patience {
             connect_ms: 10_000,
             unpaid_ms: 30_000,
             paid_ms: 120_000,
+            resource_ms: 60_000,
             chain_ms: 5_000,
             receipt_ms: 3_000,
             pause_ms: 500,
@@ -125,6 +129,10 @@ impl Patience {
 
     pub(crate) const fn paid(&self) -> Duration {
         Duration::from_millis(self.paid_ms)
+    }
+
+    pub(crate) const fn resource(&self) -> Duration {
+        Duration::from_millis(self.resource_ms)
     }
 
     pub(crate) const fn chain(&self) -> Duration {

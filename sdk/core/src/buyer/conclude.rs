@@ -42,7 +42,7 @@ impl Buyer {
         if !status.is_success() {
             return Err(self.undelivered(ask, purchase, undelivered(claim)).await?);
         }
-        match receive(response).await {
+        match receive(response, self.parts.rules.patience.resource()).await {
             Ok(received) => Ok(self.delivered(ask, purchase, received, claim).await),
             Err(_) => Err(self.undelivered(ask, purchase, undelivered(claim)).await?),
         }

@@ -1,11 +1,14 @@
 //! A paid answer, read to its end where that is possible, so that "delivered" means all of it.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Body, Response, ResponseBuilderExt as _};
 use sha2::{Digest as _, Sha256};
 use tercet_policy::document::ContentHash;
+use tokio::time::{Instant, timeout_at};
 
 use crate::rules::RESOURCE_HASHED_BYTES_MAX;
 
@@ -30,17 +33,28 @@ pub(super) async fn drain(response: &mut Response) {
     }
 }
 
-/// Reads the body, unless it is a stream of events or too large to be held: those are handed on as
-/// they come.
-pub(super) async fn receive(mut response: Response) -> Result<Received, reqwest::Error> {
+/// Reads the body, unless it is a stream of events, too large to be held, or slower than `patience`:
+/// those are handed on as they come.
+pub(super) async fn receive(
+    mut response: Response,
+    patience: Duration,
+) -> Result<Received, reqwest::Error> {
     if is_event_stream(response.headers()) {
         return Ok(Received { response, body: None });
     }
+    let begun = Instant::now();
+    let until = begun.checked_add(patience).unwrap_or(begun);
     let mut held = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        held.extend_from_slice(&chunk);
+    loop {
+        match timeout_at(until, response.chunk()).await {
+            Ok(chunk) => match chunk? {
+                Some(chunk) => held.extend_from_slice(&chunk),
+                None => break,
+            },
+            Err(_elapsed) => return Ok(as_it_comes(response, held)),
+        }
         if held.len() > RESOURCE_HASHED_BYTES_MAX {
-            return Ok(Received { response: rejoin(response, held.freeze()), body: None });
+            return Ok(as_it_comes(response, held));
         }
     }
     let held = held.freeze();
@@ -48,6 +62,10 @@ pub(super) async fn receive(mut response: Response) -> Result<Received, reqwest:
     let length = u64::try_from(held.len()).unwrap_or(u64::MAX);
     let response = rebuild(Head::of(&response), held.into());
     Ok(Received { response, body: Some((hash, length)) })
+}
+
+fn as_it_comes(response: Response, held: BytesMut) -> Received {
+    Received { response: rejoin(response, held.freeze()), body: None }
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -18,19 +18,40 @@ const DAY_SECONDS: u64 = 86_400;
 const MINUTE_SECONDS: u64 = 60;
 
 impl Journal {
-    /// Writes the row of a purchase, unless the rules' limits or the service's known payee say no.
+    /// Writes the row of a purchase, unless the rules' limits or the service's known payee say no, or
+    /// somebody else began an equal one meanwhile.
     pub(crate) async fn begin(
         &self,
         purchase: &Purchase,
         rules: &FetchRules,
     ) -> Result<(), NotBegun> {
-        let mut tx = self.pool.begin().await?;
+        // At once for writing: another journal over this file must not come between look and row.
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        check_alone(&mut tx, purchase).await?;
         check_rate(&mut tx, rules, purchase.created_at).await?;
         check_day(&mut tx, rules, purchase).await?;
         check_payee(&mut tx, rules, purchase).await?;
         insert(&mut tx, purchase).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// The index over open purchases holds the same; here it is told plainly.
+async fn check_alone(
+    tx: &mut Transaction<'_, Sqlite>,
+    purchase: &Purchase,
+) -> Result<(), NotBegun> {
+    let open = sqlx::query(
+        "SELECT intent FROM purchase WHERE request_key = ? \
+         AND state IN ('chosen', 'sent', 'unknown', 'paid_not_delivered') LIMIT 1",
+    )
+    .bind(purchase.request_key.to_string())
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(open) = open else { return Ok(()) };
+    let intent: String = open.try_get(0)?;
+    let intent = serde_json::from_value(intent.into()).map_err(|_| BadRow { column: "intent" })?;
+    Err(Declined::AlreadyBegun { intent }.into())
 }
 
 async fn check_rate(

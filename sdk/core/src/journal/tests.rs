@@ -14,10 +14,10 @@ fn purchase(id: u8) -> Purchase {
     let intent = fixture::intent(id);
     let Payment::X402Exact(x) = &intent.payment else { unreachable!() };
     Purchase {
-        request_key: RequestKey::of("GET", &x.resource, &[0; 32]),
+        request_key: RequestKey::of("GET", &x.resource, &[id; 32]),
         method: "GET".to_owned(),
         url: x.resource.clone(),
-        body_sha256: ContentHash([0; 32]),
+        body_sha256: ContentHash([id; 32]),
         service: x.service.clone(),
         requirement: RawValue::from_string(r#"{"scheme":"exact", "x":1}"#.to_owned()).unwrap(),
         resource: None,
@@ -62,6 +62,35 @@ async fn a_state_changes_only_from_the_one_that_was_read() {
     journal.mark(&mut made, State::Void, None, NOW).await.unwrap();
     let refused = journal.mark(&mut stale, State::Delivered, None, NOW).await;
     assert!(matches!(refused, Err(JournalError::Overtaken { expected: State::Chosen, .. })));
+}
+
+#[tokio::test]
+async fn of_two_journals_over_one_file_one_begins_a_request() {
+    let (home, journal) = journal().await;
+    let other = Journal::open(home.path()).await.unwrap();
+    let rules = FetchRules::default();
+    let (mut first, mut second) = (purchase(1), purchase(2));
+    second.request_key = first.request_key;
+    journal.begin(&first, &rules).await.unwrap();
+    let refused = other.begin(&second, &rules).await.unwrap_err();
+    let NotBegun::Declined(Declined::AlreadyBegun { intent }) = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(intent, first.intent.id);
+    for open in [State::Sent, State::Unknown, State::PaidNotDelivered] {
+        journal.mark(&mut first, open, None, NOW).await.unwrap();
+        assert!(other.begin(&second, &rules).await.is_err(), "{open}");
+        let forced = sqlx::query(
+            "INSERT INTO purchase SELECT 'f', request_key, method, url, body_sha256, service, \
+             chain, payee, document, requirement, resource, nonce, state, header_sha256, status, \
+             receipt, created_at, updated_at FROM purchase",
+        );
+        let forced = forced.execute(&other.pool).await.unwrap_err();
+        assert!(forced.as_database_error().unwrap().is_unique_violation(), "{forced}");
+    }
+    journal.mark(&mut first, State::WrittenOff, None, NOW).await.unwrap();
+    other.begin(&second, &rules).await.unwrap();
+    assert_eq!(journal.pending(&second.request_key).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

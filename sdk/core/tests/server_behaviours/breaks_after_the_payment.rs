@@ -2,8 +2,13 @@
 //! sent. The outcome is unknown; the money stays reserved until the chain says otherwise.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use reqwest::Method;
+use tercet::buyer::Fetched;
 use tercet::error::Error;
 use tercet::journal::State;
 
@@ -68,6 +73,39 @@ async fn a_body_that_breaks_is_not_a_delivery() {
     let error = world.get("/paid").await.unwrap_err();
     assert!(matches!(error, Error::PaidNotDelivered { .. }), "{error}");
     world.assert_one_nonce();
+}
+
+/// One byte now and then keeps every wait for the next one short, and would hold the caller for ever.
+#[tokio::test]
+async fn a_body_that_drips_is_handed_on_as_it_comes() {
+    let chain = Arc::new(FakeChain::default());
+    let settling = Arc::clone(&chain);
+    let world = World::with(rules(), chain, move |hit| match hit.payment {
+        None => challenge(&[offer()]),
+        Some(payment) => {
+            settling.settle(&payment);
+            let drops = futures_util::stream::repeat(()).then(async |()| {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Ok::<_, std::io::Error>(Bytes::from_static(b"."))
+            });
+            Answer::Respond(response(200, &[], Body::from_stream(drops)))
+        }
+    })
+    .await;
+    let fetching = tokio::time::timeout(Duration::from_secs(10), world.get("/paid")).await;
+    let mut fetched = fetched_in_time(fetching);
+    assert_eq!(fetched.receipt.unwrap().resource.unwrap().sha256, None, "not all of it was seen");
+    let first = fetched.response.chunk().await.unwrap().unwrap();
+    assert!(first.starts_with(b".."), "what came before is not lost");
+    assert!(fetched.response.chunk().await.unwrap().is_some(), "and it goes on");
+    world.assert_one_nonce();
+}
+
+fn fetched_in_time<E>(fetching: Result<Result<Fetched, Error>, E>) -> Fetched {
+    match fetching {
+        Ok(fetched) => fetched.unwrap(),
+        Err(_) => panic!("the caller waits for as long as it drips"),
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ pub(crate) fn rules() -> FetchRules {
             connect_ms: 1_000,
             unpaid_ms: 1_000,
             paid_ms: 300,
+            resource_ms: 200,
             chain_ms: 60,
             receipt_ms: 30,
             pause_ms: 5,
