@@ -4,19 +4,23 @@
 //! everything in [`Facts`] is this reader's own. What is not known is absent, and a rule that
 //! needs it is not kept.
 
+use std::sync::LazyLock;
+
 use alloy_primitives::Address;
 
+use crate::admission::RecordSpend;
 use crate::approval::AuthenticApproval;
 use crate::chain::{Asset, UnknownAsset};
 use crate::context::Context;
-use crate::declared::{Endpoint, HttpMethod, SessionName};
+use crate::document::{ContentHash, Ed25519PublicKey};
+use crate::declared::{Endpoint, HttpMethod, PaymentFlow, SessionName};
 use crate::intent::{AuthenticIntent, IntentId, Payment, PaymentIntent, Service};
 use crate::ledger::{Health, Ledger};
 use crate::money::Amount;
 use crate::party::AgentId;
 use crate::proposal::ChainTerms;
-use crate::registry::Registry;
-use crate::rows::{PaymentKind, Protocol};
+use crate::registry::{Experience, Registry};
+use crate::rows::{PaymentKind, PolicyEpochs, Protocol};
 use crate::time::UnixSeconds;
 
 /// What a policy looks at in a payment.
@@ -24,6 +28,10 @@ use crate::time::UnixSeconds;
 pub struct Ask<'a> {
     /// Who asks.
     pub agent: &'a AgentId,
+    /// What the agent signed, and with which key; absent while nothing is signed.
+    pub signed: Option<SignedBy>,
+    /// When the agent made the intent.
+    pub created_at: UnixSeconds,
     /// The wallet that pays.
     pub wallet: Address,
     /// What kind of payment.
@@ -38,6 +46,8 @@ pub struct Ask<'a> {
     pub service: Option<&'a Service>,
     /// The endpoint of that service.
     pub endpoint: Option<Endpoint>,
+    /// In which order the merchant serves and settles, by the agent's word.
+    pub flow: Option<PaymentFlow>,
     /// The session it belongs to.
     pub session: Option<&'a SessionName>,
     /// What the agent declares of it.
@@ -51,6 +61,15 @@ pub struct Ask<'a> {
     pub mpp: Option<MppAsk>,
     /// The intent it takes back.
     pub cancels: Option<IntentId>,
+}
+
+/// An agent's signature over an intent, after it was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedBy {
+    /// The agent's key: nobody approves for itself.
+    pub key: Ed25519PublicKey,
+    /// Hash of what was signed: what people approve.
+    pub content_hash: ContentHash,
 }
 
 /// What is particular to a payment over MPP.
@@ -82,12 +101,33 @@ pub enum MppIntent {
     Session,
 }
 
+impl MppIntent {
+    /// As policies write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// The payment methods of MPP that Tercet speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MppMethod {
     /// Stablecoins on Tempo.
     Tempo,
+}
+
+impl MppMethod {
+    /// As policies write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tempo => "tempo",
+        }
+    }
 }
 
 /// Who signs the vouchers of a session.
@@ -100,6 +140,17 @@ pub enum VoucherSigner {
     Wallet,
 }
 
+impl VoucherSigner {
+    /// As policies write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SessionKey => "session_key",
+            Self::Wallet => "wallet",
+        }
+    }
+}
+
 /// What is known beside the payment.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -107,25 +158,59 @@ pub struct Facts<'a> {
     pub ledger: &'a Ledger,
     /// What went wrong before.
     pub health: &'a Health,
+    /// When a rule last stopped the agent: what led to that does not stop it again.
+    pub stopped_at: Option<UnixSeconds>,
+    /// What came of paying whom.
+    pub experience: &'a Experience,
     /// Who is who, as the authority says.
     pub registry: Option<&'a Registry>,
     /// What the wallet holds of the asked asset on the asked chain, in base units, by this
     /// reader's own endpoints.
     pub balance: Option<Amount>,
-    /// What people said to this payment.
+    /// What people said to this payment. Beyond [`APPROVALS_MAX`](crate::approval::APPROVALS_MAX)
+    /// nobody is heard.
     pub approvals: &'a [AuthenticApproval],
+    /// Epochs of the documents it is judged by, which approvals name too.
+    pub epochs: PolicyEpochs,
     /// Our time.
     pub now: UnixSeconds,
 }
 
-static NOTHING_WRONG: std::sync::LazyLock<Health> = std::sync::LazyLock::new(Health::default);
+static NOTHING_WRONG: LazyLock<Health> = LazyLock::new(Health::default);
+static NO_EXPERIENCE: LazyLock<Experience> = LazyLock::new(Experience::default);
 
 impl<'a> Facts<'a> {
     /// Only a ledger and the time; nothing else is known.
     #[must_use]
     pub fn of(ledger: &'a Ledger, now: UnixSeconds) -> Self {
-        let health = &*NOTHING_WRONG;
-        Self { ledger, health, registry: None, balance: None, approvals: &[], now }
+        Self {
+            ledger,
+            health: &NOTHING_WRONG,
+            stopped_at: None,
+            experience: &NO_EXPERIENCE,
+            registry: None,
+            balance: None,
+            approvals: &[],
+            epochs: PolicyEpochs::default(),
+            now,
+        }
+    }
+
+    /// What a journal knows that matters for a payment of `agent`, and the time.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn known_to<J: RecordSpend>(
+        journal: &'a J,
+        agent: &AgentId,
+        now: UnixSeconds,
+    ) -> Result<Self, J::Failure> {
+        Ok(Self {
+            health: journal.health(agent)?,
+            stopped_at: journal.tripped(agent)?.map(|trip| trip.at),
+            experience: journal.experience()?,
+            ..Self::of(journal.ledger()?, now)
+        })
     }
 }
 
@@ -155,6 +240,8 @@ impl<'a> Ask<'a> {
         let endpoint = |(service, resource)| Endpoint::of(service, resource, declared.method);
         Self {
             agent: &intent.agent,
+            signed: None,
+            created_at: intent.created_at,
             wallet: intent.wallet,
             kind: PaymentKind::of(payment),
             asset,
@@ -162,6 +249,7 @@ impl<'a> Ask<'a> {
             recipient: payment.payee(),
             service: payment.service(),
             endpoint: payment.service().zip(resource).map(endpoint),
+            flow: declared.flow,
             session: declared.session.as_ref(),
             context: &declared.context,
             validity_seconds: valid_before.map(|end| end.0.saturating_sub(intent.created_at.0)),
@@ -183,6 +271,7 @@ impl<'a> Ask<'a> {
 
 impl<'a> From<&'a AuthenticIntent> for Ask<'a> {
     fn from(intent: &'a AuthenticIntent) -> Self {
-        Self::with_asset(intent.intent(), intent.asset())
+        let signed = SignedBy { key: intent.key(), content_hash: intent.content_hash() };
+        Self { signed: Some(signed), ..Self::with_asset(intent.intent(), intent.asset()) }
     }
 }

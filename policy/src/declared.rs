@@ -21,6 +21,9 @@ pub struct Declared {
     /// The method of the request that is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<HttpMethod>,
+    /// In which order the merchant serves and settles, where it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<PaymentFlow>,
     /// The session the payment belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionName>,
@@ -73,6 +76,30 @@ impl From<SessionName> for String {
 impl fmt::Display for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The order in which a merchant serves and settles (x402 v2, section 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentFlow {
+    /// It serves, then settles.
+    Authorization,
+    /// It settles before it serves.
+    Upfront,
+    /// It settles a deposit, serves, and settles the charge.
+    Escrow,
+}
+
+impl PaymentFlow {
+    /// As policies and x402 write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::Upfront => "upfront",
+            Self::Escrow => "escrow",
+        }
     }
 }
 

@@ -93,14 +93,29 @@
 //! An authority that signs a foolish policy; a service on the list that sells nothing for the
 //! money; a payee of an allowed service that changes (name `recipients` in the same rule).
 
+mod approvers;
+mod ask;
+mod counted;
+mod country;
+mod dates;
+mod fees;
 mod file;
+mod freeze;
 mod hours;
+mod length;
+mod lines;
+mod money;
+mod mpp;
 mod parties;
+mod pinning;
+mod session;
 mod set;
 mod signed;
 mod spending;
+mod trust;
 mod view;
 mod when;
+mod x402;
 
 use serde::{Deserialize, Serialize};
 
@@ -109,17 +124,37 @@ use crate::context::DeclaredContext;
 use crate::decision::{Finding, Opinion, Outcome};
 use crate::document::DocumentError;
 use crate::party::AgentId;
+use crate::rows::Protocol;
 use crate::subject::Subject;
 
 #[cfg_attr(not(test), expect(unused_imports, reason = "printed by the command line"))]
 pub(crate) use file::schema;
+pub(crate) use approvers::Answer;
+pub use approvers::{
+    APPROVAL_LENGTH_DEFAULT, Approvers, Escalation, PEOPLE_MAX, Person, Quorum, ROLES_MAX,
+};
+pub use ask::AskWhen;
+pub use country::CountryRule;
+pub use dates::{BLACKOUT_REASON_CHARS_MAX, Blackout, Dates};
+pub use fees::MaxFee;
+pub use freeze::{Freeze, SPIKE_FACTOR_MAX, SPIKE_PERIODS_MAX, Spike};
 pub use hours::Hours;
+pub use length::{BadLength, Length};
+pub use money::{BadMoney, BadShare, Money, NativeMoney, Share};
+pub use mpp::Mpp;
 pub use parties::{Allow, Block};
+pub(crate) use parties::{Named, Services};
+pub(crate) use parties::{read_recipient, read_service};
+pub use pinning::PayeePinning;
 pub use set::PolicySet;
-pub use signed::{AuthenticPolicy, PolicyDocument, PolicyPin, SignedPolicy};
-pub use spending::{By, Limit, MaxAmount, Money, Rate};
+pub use signed::{
+    AuthenticPolicy, POLICY_EPOCH_BY_ONE_MAX, PolicyDocument, PolicyPin, SignedPolicy,
+};
+pub use spending::{By, Limit, MaxAmount, MaxShareOfBalance, PriceCeiling, Rate};
+pub use trust::Trust;
 pub(crate) use view::{Judgement, View};
 pub use when::When;
+pub use x402::{Scheme, TransferMethod, X402};
 
 /// Largest policy file, in bytes.
 pub const POLICY_BYTES_MAX: usize = 128 * 1024;
@@ -167,11 +202,25 @@ pub enum Then {
     Refuse,
 }
 
+impl Then {
+    /// As policies write it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Ask => "ask",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
 /// One rule, and what follows where it is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     kind: RuleKind,
     then: Then,
+    approvers: Option<Approvers>,
+    place: usize,
     line: u64,
 }
 
@@ -180,6 +229,12 @@ pub struct Rule {
 pub enum RuleKind {
     /// Highest amount of one payment.
     MaxAmount(MaxAmount),
+    /// Highest price of a request over one protocol.
+    PriceCeiling(PriceCeiling),
+    /// Highest share of what the wallet holds.
+    MaxShareOfBalance(MaxShareOfBalance),
+    /// Highest fee, of a transaction or in a window.
+    MaxFee(MaxFee),
     /// Highest sum in a window.
     Limit(Limit),
     /// Highest number in a window.
@@ -188,8 +243,26 @@ pub enum RuleKind {
     Allow(Allow),
     /// What must not be paid.
     Block(Block),
+    /// What follows for payees that were not paid before.
+    PayeePinning(PayeePinning),
+    /// Lowest trust of who is paid.
+    Trust(Trust),
+    /// Where who is paid may be.
+    Country(CountryRule),
+    /// When people decide.
+    Ask(AskWhen),
+    /// What stops the agent.
+    Freeze(Freeze),
     /// When may be paid.
     Hours(Hours),
+    /// From when until when may be paid.
+    Dates(Dates),
+    /// When must not be paid.
+    Blackout(Blackout),
+    /// What an x402 payment may be like.
+    X402(X402),
+    /// What a payment over MPP may be like.
+    Mpp(Mpp),
     /// What has to hold of the payment.
     When(When),
 }
@@ -343,15 +416,14 @@ impl Policy {
         if !allows().any(Allow::grants_something) || allows().any(Allow::refuses_everything) {
             return Some(GrantsNothing::EmptyLists);
         }
-        let zero = self.rules.iter().position(|rule| rule.kind.is_zero());
-        zero.map(|rule| GrantsNothing::ZeroLimit { rule })
+        let zero = self.rules.iter().find(|rule| rule.kind.is_zero());
+        zero.map(|rule| GrantsNothing::ZeroLimit { rule: rule.place })
     }
 
     /// What it says about a payment that it applies to.
     pub(crate) fn opinion(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Opinion {
         let view = View::new(ask, facts, self);
-        let judge = |(place, rule): (usize, &Rule)| rule.find(place, &view);
-        let mut findings: Vec<_> = self.rules.iter().enumerate().map(judge).collect();
+        let mut findings: Vec<_> = self.rules.iter().map(|rule| rule.find(&view)).collect();
         if findings.iter().any(|found| found.grants) {
             // Rules that grant are alternatives: one that matches is enough.
             for (found, rule) in findings.iter_mut().zip(&self.rules) {
@@ -383,6 +455,18 @@ impl Rule {
         self.then
     }
 
+    /// Who decides where it asks; nobody can where nobody is named.
+    #[must_use]
+    pub const fn approvers(&self) -> Option<&Approvers> {
+        self.approvers.as_ref()
+    }
+
+    /// The place of its entry in the file, from 0. An entry such as `mpp` may hold several rules.
+    #[must_use]
+    pub const fn place(&self) -> usize {
+        self.place
+    }
+
     /// Its line in the file, from 1.
     #[must_use]
     pub const fn line(&self) -> u64 {
@@ -396,9 +480,9 @@ impl Rule {
         }
     }
 
-    fn find(&self, place: usize, view: &View<'_>) -> Finding {
+    fn find(&self, view: &View<'_>) -> Finding {
         let judged = self.kind.judge(view);
-        let outcome = match (judged.kept, self.then) {
+        let outcome = match (judged.kept, judged.then.unwrap_or(self.then)) {
             (true, _) => Outcome::Kept,
             (false, Then::Warn) => Outcome::Warns,
             // People are asked what to make of an answer, never what it would have been.
@@ -406,21 +490,41 @@ impl Rule {
             (false, Then::Ask) => Outcome::Asks,
             (false, Then::Refuse) => Outcome::Refuses,
         };
-        judged.finding(place, self.kind.word(), outcome)
+        let found = judged.finding(self.place, self.kind.word(), outcome);
+        match self.approvers.as_ref().filter(|_| outcome == Outcome::Asks) {
+            None => found,
+            Some(approvers) => {
+                let Answer { outcome, approvers, approved_by } = approvers.judge(view);
+                Finding { outcome, approvers: Some(approvers), approved_by, ..found }
+            }
+        }
     }
 }
 
 impl RuleKind {
-    /// The rule's key in the file.
+    /// The rule's key in the file: `limit`, or `mpp.max_deposit` for one of several in an entry.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
             Self::MaxAmount(_) => "max_amount",
+            Self::PriceCeiling(PriceCeiling { protocol: Protocol::Mpp, .. }) => "price_ceiling.mpp",
+            Self::PriceCeiling(_) => "price_ceiling.x402",
+            Self::MaxShareOfBalance(_) => "max_share_of_balance",
+            Self::MaxFee(_) => "max_fee",
             Self::Limit(_) => "limit",
             Self::Rate(_) => "rate",
             Self::Allow(_) => "allow",
             Self::Block(_) => "block",
+            Self::PayeePinning(_) => "payee_pinning",
+            Self::Trust(_) => "trust",
+            Self::Country(_) => "country",
+            Self::Ask(_) => "ask",
+            Self::Freeze(_) => "freeze",
             Self::Hours(_) => "hours",
+            Self::Dates(_) => "dates",
+            Self::Blackout(_) => "blackout",
+            Self::X402(rule) => rule.word(),
+            Self::Mpp(rule) => rule.word(),
             Self::When(_) => "when",
         }
     }
@@ -428,11 +532,23 @@ impl RuleKind {
     fn judge(&self, view: &View<'_>) -> Judgement {
         match self {
             Self::MaxAmount(rule) => rule.judge(view),
+            Self::PriceCeiling(rule) => rule.judge(view),
+            Self::MaxShareOfBalance(rule) => rule.judge(view),
+            Self::MaxFee(rule) => rule.judge(view),
             Self::Limit(rule) => rule.judge(view),
             Self::Rate(rule) => rule.judge(view),
             Self::Allow(rule) => rule.judge(view),
             Self::Block(rule) => rule.judge(view),
+            Self::PayeePinning(rule) => rule.judge(view),
+            Self::Trust(rule) => rule.judge(view),
+            Self::Country(rule) => rule.judge(view),
+            Self::Ask(rule) => rule.judge(view),
+            Self::Freeze(rule) => rule.judge(view),
             Self::Hours(rule) => rule.judge(view),
+            Self::Dates(rule) => rule.judge(view),
+            Self::Blackout(rule) => rule.judge(view),
+            Self::X402(rule) => rule.judge(view),
+            Self::Mpp(rule) => rule.judge(view),
             Self::When(rule) => rule.judge(view),
         }
     }

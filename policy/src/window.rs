@@ -11,10 +11,11 @@
 //! Does not protect against: a law that changes a zone after this was built.
 
 mod period;
+mod wall;
 
 use std::fmt;
 
-use jiff::civil::{DateTime, Weekday};
+use jiff::civil::Weekday;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan as _, Zoned};
 use crate::time::UnixSeconds;
@@ -60,11 +61,6 @@ impl Zone {
     pub(crate) fn at(&self, moment: UnixSeconds) -> Option<Zoned> {
         let second = i64::try_from(moment.0).ok()?;
         Some(Timestamp::from_second(second).ok()?.to_zoned(self.zone.clone()))
-    }
-
-    /// The moment of a wall clock time; one that the clock skips is moved on by what it skips.
-    pub(crate) fn moment(&self, local: DateTime) -> Option<UnixSeconds> {
-        seconds(&local.to_zoned(self.zone.clone()).ok()?)
     }
 
     /// Its IANA name.

@@ -9,31 +9,32 @@
 mod lists;
 mod money;
 mod parties;
+mod people;
+mod protocols;
 mod schema;
 mod time;
+mod trusted;
 
 use alloy_primitives::Address;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Spanned};
+use serde_saphyr::Spanned;
 
 use crate::condition::Condition;
 use crate::context::DeclaredContext;
 use crate::document::JSON_INTEGER_MAX;
 use crate::party::AgentId;
 use crate::rules::{
-    Allow, Block, MaxAmount, Mode, Money, Policy, PolicyError, RULES_MAX, Rule, RuleKind, Then,
-    When, check_size,
+    Allow, Approvers, Block, Length, MaxAmount, MaxShareOfBalance, Mode, Money, Policy, PolicyError, RULES_MAX, Rule,
+    RuleKind, Share, Then, When, check_size,
 };
 use crate::subject::Subject;
+use crate::yaml::{self, Malformed, at_most};
 use lists::Lists;
+use people::{People, Roster};
+use trusted::AskFile;
 
 pub(crate) use schema::schema;
-
-/// Deepest nesting that a policy can have: file, rules, rule, its fields, a list.
-const DEPTH_MAX: usize = 6;
-/// Most parser events: every entry of every list, and the rest.
-const EVENTS_MAX: usize = 100_000;
 
 /// A policy file.
 #[derive(Deserialize, JsonSchema)]
@@ -56,6 +57,14 @@ struct PolicyFile {
     #[serde(default)]
     #[schemars(with = "std::collections::BTreeMap<String, Vec<String>>")]
     lists: Lists,
+    /// Who may be asked, by name.
+    #[serde(default)]
+    #[schemars(with = "std::collections::BTreeMap<String, people::PersonFile>")]
+    people: People,
+    /// Who is asked where a rule does not say.
+    #[serde(default)]
+    #[schemars(with = "Option<people::ApproversFile>")]
+    approvals: Option<Spanned<people::ApproversFile>>,
     /// Values that conditions look at, as agents declare them, each with its type.
     #[serde(default)]
     #[schemars(schema_with = "schema::context")]
@@ -93,10 +102,27 @@ struct RuleFile {
     #[serde(default)]
     #[schemars(schema_with = "schema::then")]
     then: Option<Then>,
+    /// Who is asked, where it asks; those of `approvals` where it is not said.
+    #[serde(default)]
+    approvers: Option<people::ApproversFile>,
+    /// How long a yes holds.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::span")]
+    expires: Option<Length>,
     /// Highest amount of one payment.
     #[serde(default)]
     #[schemars(schema_with = "schema::money")]
     max_amount: Option<Money>,
+    /// Highest price of one request, by protocol.
+    #[serde(default)]
+    price_ceiling: Option<money::PriceCeilingFile>,
+    /// Highest share of what the wallet holds of the paid asset on the paid chain.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::share")]
+    max_share_of_balance: Option<Share>,
+    /// Highest fee, of a transaction or in a window.
+    #[serde(default)]
+    max_fee: Option<money::MaxFeeFile>,
     /// Highest sum in a window.
     #[serde(default)]
     limit: Option<money::LimitFile>,
@@ -109,9 +135,36 @@ struct RuleFile {
     /// What must not be paid.
     #[serde(default)]
     block: Option<parties::NamedFile>,
+    /// What follows for payees a service was not paid at before.
+    #[serde(default)]
+    payee_pinning: Option<trusted::PinningFile>,
+    /// Lowest trust of who is paid.
+    #[serde(default)]
+    trust: Option<trusted::TrustFile>,
+    /// Where who is paid may be.
+    #[serde(default)]
+    country: Option<trusted::CountryFile>,
+    /// When people decide, and who.
+    #[serde(default)]
+    ask: Option<trusted::AskFile>,
+    /// What stops the agent until the authority thaws it.
+    #[serde(default)]
+    freeze: Option<trusted::FreezeFile>,
     /// When may be paid.
     #[serde(default)]
     hours: Option<time::HoursFile>,
+    /// From when until when may be paid.
+    #[serde(default)]
+    dates: Option<time::DatesFile>,
+    /// When must not be paid, and why.
+    #[serde(default)]
+    blackout: Option<time::BlackoutFile>,
+    /// What an x402 payment may be like.
+    #[serde(default)]
+    x402: Option<protocols::X402File>,
+    /// What a payment over MPP may be like.
+    #[serde(default)]
+    mpp: Option<protocols::MppFile>,
     /// What has to hold of the payment: a Cedar expression over `resource` and `context`.
     #[serde(default)]
     when: Option<String>,
@@ -119,10 +172,7 @@ struct RuleFile {
 
 pub(super) fn parse(yaml: &str) -> Result<Policy, PolicyError> {
     check_size(yaml)?;
-    let file: PolicyFile = serde_saphyr::from_str_with_options(yaml, options()).map_err(|e| {
-        let line = e.location().map_or(0, |location| location.line());
-        malformed(line, e.without_snippet().to_string())
-    })?;
+    let file: PolicyFile = yaml::read(yaml)?;
     let name = AgentId::new(&file.policy.value)
         .map_err(|bad| malformed(file.policy.referenced.line(), bad.to_string()))?;
     let epoch = file.epoch.value;
@@ -131,12 +181,22 @@ pub(super) fn parse(yaml: &str) -> Result<Policy, PolicyError> {
         return Err(malformed(file.epoch.referenced.line(), reason));
     }
     lists::check(&file.lists)?;
-    lists::at_most(RULES_MAX, file.rules.len(), "rules in a policy")
+    at_most(RULES_MAX, file.rules.len(), "rules in a policy")
         .map_err(|reason| malformed(0, reason))?;
     let line = file.applies_to.referenced.line();
     let (subject, agent) =
         read_subject(file.applies_to.value).map_err(|reason| malformed(line, reason))?;
-    let rules = file.rules.into_iter().map(|rule| read_rule(rule, &file.lists, &file.context));
+    let roster = Roster::read(file.people)?;
+    let asked = file.approvals.map(|approvals| {
+        let line = approvals.referenced.line();
+        approvals.value.read(&roster, None).map_err(|reason| malformed(line, reason))
+    });
+    let asked = asked.transpose()?;
+    let around = Around { lists: &file.lists, context: &file.context, roster, asked };
+    let mut rules = Vec::new();
+    for (place, rule) in file.rules.into_iter().enumerate() {
+        rules.extend(read_entry(place, rule, &around)?);
+    }
     Ok(Policy {
         name: name.into(),
         epoch,
@@ -144,23 +204,13 @@ pub(super) fn parse(yaml: &str) -> Result<Policy, PolicyError> {
         agent,
         mode: file.mode,
         context: file.context.clone(),
-        rules: rules.collect::<Result<_, _>>()?,
+        rules,
     })
 }
 
-fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_documents: 1,
-            max_depth: DEPTH_MAX,
-            max_events: EVENTS_MAX,
-            max_anchors: 0,
-            max_aliases: 0,
-        },
-        duplicate_keys: DuplicateKeyPolicy::Error,
-        merge_keys: MergeKeyPolicy::Error,
-        strict_booleans: true,
-        with_snippet: false,
+impl From<Malformed> for PolicyError {
+    fn from(Malformed { line, reason }: Malformed) -> Self {
+        Self::Malformed { line, reason }
     }
 }
 
@@ -185,42 +235,121 @@ fn read_subject(file: AppliesTo) -> Result<(Subject, Option<AgentId>), String> {
     }
 }
 
-fn read_rule(
-    rule: Spanned<RuleFile>,
-    lists: &Lists,
-    context: &DeclaredContext,
-) -> Result<Rule, PolicyError> {
-    let line = rule.referenced.line();
-    let then = rule.value.then.unwrap_or_default();
-    let kind = read_kind(rule.value, lists, context).map_err(|reason| malformed(line, reason))?;
-    Ok(Rule { kind, then, line })
+/// What entries of `rules` refer to.
+struct Around<'a> {
+    lists: &'a Lists,
+    context: &'a DeclaredContext,
+    roster: Roster,
+    asked: Option<Approvers>,
 }
 
-fn read_kind(
+/// The rules of one entry.
+fn read_entry(
+    place: usize,
+    entry: Spanned<RuleFile>,
+    around: &Around<'_>,
+) -> Result<Vec<Rule>, PolicyError> {
+    let line = entry.referenced.line();
+    let bad = |reason| malformed(line, reason);
+    let then = read_then(&entry.value).map_err(bad)?;
+    let approvers = read_approvers(&entry.value, then, around).map_err(bad)?;
+    let kinds = read_kinds(entry.value, around.lists, around.context).map_err(bad)?;
+    for kind in &kinds {
+        check_then(kind, then).map_err(bad)?;
+    }
+    let rule = |kind| Rule { kind, then, approvers: approvers.clone(), place, line };
+    Ok(kinds.into_iter().map(rule).collect())
+}
+
+/// What follows; `ask` and `payee_pinning` say so themselves.
+fn read_then(file: &RuleFile) -> Result<Then, String> {
+    let own = match (&file.ask, &file.payee_pinning) {
+        (Some(_), _) => Some(("ask", Then::Ask)),
+        (None, Some(_)) => Some(("payee_pinning", Then::Refuse)),
+        (None, None) => None,
+    };
+    match (own, file.then) {
+        (None, then) => Ok(then.unwrap_or_default()),
+        (Some((_, then)), None) => Ok(then),
+        (Some((word, _)), Some(_)) => Err(format!("{word} says itself what follows; drop `then`")),
+    }
+}
+
+/// Who is asked, where an entry may ask.
+fn read_approvers(
+    file: &RuleFile,
+    then: Then,
+    around: &Around<'_>,
+) -> Result<Option<Approvers>, String> {
+    let (inner, inner_expires) = file.ask.as_ref().map_or((None, None), AskFile::approvers);
+    let named = match (inner, &file.approvers) {
+        (Some(_), Some(_)) => return Err("approvers are named twice".to_owned()),
+        (inner, outer) => inner.or_else(|| outer.clone()),
+    };
+    let expires = inner_expires.or(file.expires);
+    let asks = then == Then::Ask || file.payee_pinning.is_some();
+    match (named, &around.asked) {
+        (Some(_), _) if !asks => Err("approvers are for a rule that asks".to_owned()),
+        (None, _) if expires.is_some() && !asks => {
+            Err("expires is for a rule that asks".to_owned())
+        }
+        (Some(named), _) => named.read(&around.roster, expires).map(Some),
+        (None, Some(asked)) if asks => {
+            let expires = expires.unwrap_or(asked.expires);
+            Ok(Some(Approvers { expires, ..asked.clone() }))
+        }
+        (None, None) if file.ask.is_some() => {
+            Err("nobody is asked: name approvers here, or in approvals".to_owned())
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What is hard is not put to anybody.
+fn check_then(kind: &RuleKind, then: Then) -> Result<(), String> {
+    let hard = matches!(kind, RuleKind::PriceCeiling(_) | RuleKind::Block(_) | RuleKind::Freeze(_));
+    if hard && then == Then::Ask {
+        return Err(format!("{} refuses or warns; nobody is asked past it", kind.word()));
+    }
+    Ok(())
+}
+
+fn read_kinds(
     file: RuleFile,
     lists: &Lists,
     context: &DeclaredContext,
-) -> Result<RuleKind, String> {
-    let mut kinds = Vec::new();
-    kinds.extend(file.max_amount.map(|money| RuleKind::MaxAmount(MaxAmount(money))));
-    kinds.extend(file.limit.map(money::LimitFile::read));
-    kinds.extend(file.rate.map(money::RateFile::read));
+) -> Result<Vec<RuleKind>, String> {
+    let mut entries: Vec<Vec<RuleKind>> = Vec::new();
+    entries.extend(file.max_amount.map(|money| vec![RuleKind::MaxAmount(MaxAmount(money))]));
+    entries.extend(file.price_ceiling.map(money::PriceCeilingFile::read).transpose()?);
+    let share = |share| vec![RuleKind::MaxShareOfBalance(MaxShareOfBalance(share))];
+    entries.extend(file.max_share_of_balance.map(share));
+    entries.extend(file.max_fee.map(|fee| fee.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.limit.map(|limit| limit.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.rate.map(|rate| rate.read().map(|kind| vec![kind])).transpose()?);
     if let Some(file) = file.allow {
-        kinds.push(RuleKind::Allow(Allow(file.read(lists)?)));
+        entries.push(vec![RuleKind::Allow(Allow(file.read(lists)?))]);
     }
     if let Some(file) = file.block {
-        kinds.push(RuleKind::Block(Block(file.read(lists)?)));
+        entries.push(vec![RuleKind::Block(Block(file.read(lists)?))]);
     }
-    if let Some(file) = file.hours {
-        kinds.push(file.read()?);
-    }
+    entries.extend(file.payee_pinning.map(|pinning| vec![pinning.read()]));
+    entries.extend(file.trust.map(|trust| trust.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.country.map(|c| c.read(lists).map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.ask.map(|ask| ask.read(lists).map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.freeze.map(|stop| stop.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.hours.map(|hours| hours.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.dates.map(|dates| dates.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.blackout.map(|dark| dark.read().map(|kind| vec![kind])).transpose()?);
+    entries.extend(file.x402.map(protocols::X402File::read).transpose()?);
+    entries.extend(file.mpp.map(protocols::MppFile::read).transpose()?);
     if let Some(expression) = file.when {
         let condition = Condition::parse(&expression, context).map_err(|bad| bad.to_string())?;
-        kinds.push(RuleKind::When(When(condition)));
+        entries.push(vec![RuleKind::When(When(condition))]);
     }
-    let found = kinds.len();
-    match kinds.pop() {
-        Some(kind) if found == 1 => Ok(kind),
+    let found = entries.len();
+    match entries.pop() {
+        Some(kinds) if found == 1 => Ok(kinds),
         _ => Err(format!("an entry of rules holds exactly one rule; this one holds {found}")),
     }
 }

@@ -10,8 +10,10 @@ use crate::window::Zone;
 
 const MINUTES_PER_HOUR: u16 = 60;
 const MINUTES_PER_DAY: u16 = 1_440;
-/// An opening is never further away than a week, and one day for the change of clocks.
-const OPENING_DAYS_MAX: i64 = 8;
+/// An opening is never further away than a week, and another week where the clock skips the one
+/// opening of the first.
+const OPENING_DAYS_MAX: i64 = 15;
+const OPENING_SECONDS_MAX: u64 = 1_296_000;
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -78,6 +80,15 @@ impl TryFrom<String> for Clock {
     }
 }
 
+impl Clock {
+    /// The time of day; nothing for the end of the day.
+    pub(super) fn time(self) -> Option<Time> {
+        let hour = i8::try_from(self.minutes.div_euclid(MINUTES_PER_HOUR)).ok()?;
+        let minute = i8::try_from(self.minutes.rem_euclid(MINUTES_PER_HOUR)).ok()?;
+        Time::new(hour, minute, 0, 0).ok()
+    }
+}
+
 fn minutes(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
     let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
@@ -134,6 +145,31 @@ impl Hours {
         Judgement { kept, limit: self.text.clone(), asked, resets_at, ..Judgement::default() }
     }
 
+    /// Whether these hours are open only when those of `wide` are, by the same clock.
+    pub(crate) fn is_within(&self, wide: &Self) -> bool {
+        self.zone == wide.zone && {
+            let (mine, theirs) = (self.week(), wide.week());
+            mine.iter().zip(&theirs).all(|(mine, theirs)| !mine || *theirs)
+        }
+    }
+
+    /// Whether it is open in each minute of a week that begins on Monday.
+    fn week(&self) -> Vec<bool> {
+        let opens = |day: usize| self.days.iter().any(|open| Day::ALL.get(day) == Some(open));
+        let minutes = (0..MINUTES_PER_DAY).map(|minute| {
+            let (from, to) = (self.from.minutes, self.to.minutes);
+            let past_midnight = to <= from;
+            let today = if past_midnight { minute >= from } else { (from..to).contains(&minute) };
+            (today, past_midnight && minute < to)
+        });
+        let minutes: Vec<_> = minutes.collect();
+        let day = |day: usize| {
+            let (on, before) = (opens(day), opens(day.checked_sub(1).unwrap_or(6)));
+            minutes.iter().map(move |(today, yesterday)| (on && *today) || (before && *yesterday))
+        };
+        (0..Day::ALL.len()).flat_map(day).collect()
+    }
+
     fn is_open(&self, date: Date, time: Time) -> bool {
         let minute = minute_of_day(time);
         let on = |date: Date| self.days.contains(&Day::of(date.weekday()));
@@ -145,26 +181,25 @@ impl Hours {
         began_today || began_yesterday
     }
 
-    /// The next opening by the zone's clock; an opening that the clock skips over is counted
-    /// from where the clock goes on.
+    /// The next moment at which it is open. It opens at `from` or when the clock jumps: over
+    /// `from`, back to before the end, or to another day.
     fn opens_after(&self, now: UnixSeconds) -> Option<UnixSeconds> {
         let today = self.zone.at(now)?.date();
-        let from = clock_time(self.from)?;
-        (0..=OPENING_DAYS_MAX)
-            .filter_map(|ahead| today.checked_add(ahead.days()).ok())
-            .filter(|date| self.days.contains(&Day::of(date.weekday())))
-            .filter_map(|date| self.zone.moment(date.to_datetime(from)))
-            .find(|opening| *opening > now)
+        let from = self.from.time()?;
+        let dates = (0..=OPENING_DAYS_MAX).filter_map(|ahead| today.checked_add(ahead.days()).ok());
+        let begins = dates.filter_map(|date| self.zone.moments(date.to_datetime(from)));
+        let horizon = now.plus(OPENING_SECONDS_MAX);
+        let jumps = self.zone.jumps_after(now).take_while(|jump| *jump <= horizon);
+        begins
+            .flat_map(|at| [at.first, at.last])
+            .chain(jumps)
+            .filter(|at| *at > now)
+            .filter(|at| self.zone.at(*at).is_some_and(|at| self.is_open(at.date(), at.time())))
+            .min()
     }
 }
 
 fn minute_of_day(time: Time) -> u16 {
     let part = |value: i8| u16::try_from(value).unwrap_or_default();
     part(time.hour()).saturating_mul(MINUTES_PER_HOUR).saturating_add(part(time.minute()))
-}
-
-fn clock_time(clock: Clock) -> Option<Time> {
-    let hour = i8::try_from(clock.minutes.div_euclid(MINUTES_PER_HOUR)).ok()?;
-    let minute = i8::try_from(clock.minutes.rem_euclid(MINUTES_PER_HOUR)).ok()?;
-    Time::new(hour, minute, 0, 0).ok()
 }

@@ -2,8 +2,8 @@
 
 use crate::ask::{Ask, Facts};
 use crate::decision::{Finding, Outcome};
-use crate::registry::Counterparty;
-use crate::rules::Policy;
+use crate::registry::{Counterparty, Outcomes, Payee, TrustScore};
+use crate::rules::{Policy, Then};
 use crate::subject::Subject;
 use crate::time::UnixSeconds;
 
@@ -27,6 +27,14 @@ impl<'a> View<'a> {
         self.policy.subject()
     }
 
+    /// How far who is paid is trusted: not at all without a registry.
+    pub(crate) fn trust(&self) -> TrustScore {
+        let payee = Payee::of(self.ask.service, self.ask.recipient);
+        let known = self.facts.registry.zip(payee);
+        let score = known.map(|(registry, payee)| registry.trust_in(&payee, self.facts.experience));
+        score.unwrap_or(TrustScore { base: 0, score: 0, outcomes: Outcomes::default() })
+    }
+
     /// Our time, which in a ledger never runs backwards.
     pub(crate) fn now(&self) -> UnixSeconds {
         self.facts.ledger.clamp(self.facts.now)
@@ -37,6 +45,8 @@ impl<'a> View<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Judgement {
     pub(crate) kept: bool,
+    /// What follows where it is not kept, if the rule itself says so.
+    pub(crate) then: Option<Then>,
     /// Whether it could not be decided.
     pub(crate) errs: bool,
     pub(crate) grants: bool,
@@ -49,6 +59,11 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
+    /// What a rule says of a payment over a protocol that it is not about.
+    pub(crate) fn unconcerned(limit: String, ask: &Ask<'_>) -> Self {
+        Self { kept: true, limit, asked: ask.protocol().word().to_owned(), ..Self::default() }
+    }
+
     pub(crate) fn finding(self, rule: usize, kind: &str, outcome: Outcome) -> Finding {
         Finding {
             rule,

@@ -10,6 +10,7 @@ use serde_saphyr::Spanned;
 use crate::party::AgentId;
 use crate::rules::file::malformed;
 use crate::rules::{LIST_ENTRIES_MAX, LISTS_MAX, PolicyError};
+use crate::yaml::at_most;
 
 /// The `lists` of a file.
 pub(super) type Lists = BTreeMap<String, Spanned<Vec<String>>>;
@@ -50,10 +51,6 @@ pub(super) fn check(lists: &Lists) -> Result<(), PolicyError> {
         check_entries(&list.value).map_err(|reason| malformed(line, reason))?;
     }
     Ok(())
-}
-
-pub(super) fn at_most(limit: usize, found: usize, what: &str) -> Result<(), String> {
-    if found <= limit { Ok(()) } else { Err(format!("{found} {what}; at most {limit} are read")) }
 }
 
 fn check_entries(entries: &[String]) -> Result<(), String> {

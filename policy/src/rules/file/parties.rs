@@ -27,6 +27,14 @@ pub(super) struct NamedFile {
     #[serde(default)]
     #[schemars(schema_with = "schema::list")]
     chains: Option<ListFile>,
+    /// Addresses of the contracts that payments call: the token's, for one that moves a token.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::list")]
+    contracts: Option<ListFile>,
+    /// What who is paid deals in, by the counterparty registry.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::list")]
+    categories: Option<ListFile>,
 }
 
 impl NamedFile {
@@ -42,14 +50,19 @@ impl NamedFile {
         let recipients = entries("recipients", &self.recipients)?;
         let assets = entries("assets", &self.assets)?;
         let chains = entries("chains", &self.chains)?;
+        let contracts = entries("contracts", &self.contracts)?;
+        let categories = entries("categories", &self.categories)?;
         if text.is_empty() {
-            return Err("name at least one of services, recipients, assets and chains".to_owned());
+            let keys = "services, recipients, assets, chains, contracts and categories";
+            return Err(format!("name at least one of {keys}"));
         }
         Ok(Named {
             services: read(services, |list| Services::from_patterns(list))?,
             recipients: read(recipients, |list| parties::recipients(list))?,
             assets: read(assets, |list| parties::assets(list))?,
             chains: read(chains, |list| parties::chains(list))?,
+            contracts: read(contracts, |list| parties::recipients(list))?,
+            categories: read(categories, |list| parties::categories(list))?,
             text: text.join(", "),
         })
     }

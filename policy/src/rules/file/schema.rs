@@ -33,11 +33,14 @@ fn absent_is_not_null(schema: &mut Schema) {
     }
 }
 
+/// What an entry has beside its rule.
+const BESIDE_A_RULE: [&str; 3] = ["then", "approvers", "expires"];
+
 /// Beside `then` and who is asked, an entry has one key.
 pub(super) fn exactly_one_rule(schema: &mut Schema) {
     let properties = schema.get("properties").and_then(Value::as_object);
     let rules = properties.into_iter().flat_map(|properties| properties.keys());
-    let rules = rules.filter(|key| *key != "then");
+    let rules = rules.filter(|key| !BESIDE_A_RULE.contains(&key.as_str()));
     let alternatives: Vec<_> = rules.map(|key| json!({ "required": [key] })).collect();
     schema.insert("oneOf".to_owned(), alternatives.into());
 }
@@ -62,6 +65,18 @@ pub(super) fn address(_: &mut SchemaGenerator) -> Schema {
     text("^0x[0-9a-fA-F]{40}$", "0x209693Bc6afc0C5328bA36FaF03C514EF312287C")
 }
 
+pub(super) fn key(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[0-9a-fA-F]{64}$" })
+}
+
+pub(super) fn factor(_: &mut SchemaGenerator) -> Schema {
+    text("^[1-9][0-9]*x$", "5x")
+}
+
+pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
+    text("^[1-9][0-9]*[smhd]$", "30m")
+}
+
 pub(super) fn mode(_: &mut SchemaGenerator) -> Schema {
     word(&["enforce", "warn"])
 }
@@ -80,7 +95,7 @@ pub(super) fn context(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn money(_: &mut SchemaGenerator) -> Schema {
-    text("^(0|[1-9][0-9]*)(\\.[0-9]+)? USDC$", "0.50 USDC")
+    text("^(0|[1-9][0-9]*)(\\.[0-9]{1,6})? USDC$", "0.50 USDC")
 }
 
 pub(super) fn period(_: &mut SchemaGenerator) -> Schema {
@@ -111,4 +126,53 @@ pub(super) fn list(_: &mut SchemaGenerator) -> Schema {
             { "type": "array", "items": { "type": "string" } },
         ],
     })
+}
+
+pub(super) fn native_money(_: &mut SchemaGenerator) -> Schema {
+    text("^(0|[1-9][0-9]*)(\\.[0-9]{1,18})? ETH$", "0.0005 ETH")
+}
+
+pub(super) fn share(_: &mut SchemaGenerator) -> Schema {
+    text("^(0|[1-9][0-9]?|100)(\\.[0-9]{1,2})?%$", "25%")
+}
+
+pub(super) fn length(_: &mut SchemaGenerator) -> Schema {
+    text("^[1-9][0-9]*[smhd]$", "5m")
+}
+
+pub(super) fn moment(_: &mut SchemaGenerator) -> Schema {
+    let pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3]):[0-5][0-9])?$";
+    text(pattern, "2026-11-21T09:00")
+}
+
+fn some_of(words: &[&str]) -> Schema {
+    json_schema!({ "type": "array", "items": word(words), "minItems": 1 })
+}
+
+pub(super) fn schemes(_: &mut SchemaGenerator) -> Schema {
+    some_of(&["exact", "upto", "batch-settlement", "auth-capture"])
+}
+
+pub(super) fn transfer_methods(_: &mut SchemaGenerator) -> Schema {
+    some_of(&["eip3009", "permit2", "erc7710"])
+}
+
+pub(super) fn flows(_: &mut SchemaGenerator) -> Schema {
+    some_of(&["authorization", "upfront", "escrow"])
+}
+
+pub(super) fn mpp_intents(_: &mut SchemaGenerator) -> Schema {
+    some_of(&["charge", "session"])
+}
+
+pub(super) fn mpp_methods(_: &mut SchemaGenerator) -> Schema {
+    some_of(&["tempo"])
+}
+
+pub(super) fn http_methods(_: &mut SchemaGenerator) -> Schema {
+    some_of(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+}
+
+pub(super) fn voucher_signer(_: &mut SchemaGenerator) -> Schema {
+    word(&["session_key", "wallet"])
 }

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::rules::file::schema;
+use crate::rules::dates::Moment;
 use crate::rules::hours::{Clock, Day};
-use crate::rules::{Hours, RuleKind};
+use crate::rules::{Blackout, Dates, Hours, RuleKind};
 use crate::window::Zone;
 
 /// The times of the week at which may be paid.
@@ -25,6 +26,52 @@ pub(super) struct HoursFile {
     /// The zone of the wall clock.
     #[schemars(schema_with = "schema::zone")]
     zone: Zone,
+}
+
+/// From when until when may be paid.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DatesFile {
+    /// The first day, or the first minute.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::moment")]
+    from: Option<Moment>,
+    /// The last day, or the minute at which it ends.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::moment")]
+    until: Option<Moment>,
+    /// The zone of the wall clock.
+    #[schemars(schema_with = "schema::zone")]
+    zone: Zone,
+}
+
+/// When must not be paid, and why.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlackoutFile {
+    /// The first day, or the first minute.
+    #[schemars(schema_with = "schema::moment")]
+    from: Moment,
+    /// The last day, or the minute at which it ends.
+    #[schemars(schema_with = "schema::moment")]
+    until: Moment,
+    /// The zone of the wall clock.
+    #[schemars(schema_with = "schema::zone")]
+    zone: Zone,
+    /// Why, for whoever is refused.
+    reason: String,
+}
+
+impl DatesFile {
+    pub(super) fn read(self) -> Result<RuleKind, String> {
+        Dates::new(self.from, self.until, self.zone).map(RuleKind::Dates)
+    }
+}
+
+impl BlackoutFile {
+    pub(super) fn read(self) -> Result<RuleKind, String> {
+        Blackout::new(self.from, self.until, self.zone, &self.reason).map(RuleKind::Blackout)
+    }
 }
 
 impl HoursFile {
