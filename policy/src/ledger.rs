@@ -1,38 +1,69 @@
-//! What an agent has spent, and how much of it lies in any window.
+//! What agents have spent, and how much of it lies in any window.
 //!
 //! Promises: every admitted payment counts in full from the moment it is recorded, until a
-//! settlement replaces the amount or a proof shows that it can never happen. The answer for any
-//! window takes logarithmic time. The same rows in the same order give an equal ledger.
+//! settlement replaces the amount or a proof shows that it can never happen. The same rows in
+//! the same order give an equal ledger.
 //!
 //! Refuses: a row it has already, an outcome of a payment it does not know, a settlement above
-//! what was reserved, an outcome after a final one.
+//! what was reserved, an outcome after a final one, a payment that draws more than is set aside.
 //!
 //! Time does not run backwards in here: a row that is older than the last one counts as of the
 //! last one, and a question about an earlier moment is answered for the last one. A clock that
 //! is set back can therefore only refuse more. A clock that ran far ahead once keeps its last
 //! row in the window until true time has caught up.
 //!
+//! # Memory
+//!
+//! A payment takes [`ENTRY_BYTES`] and about 50 for its intent's place in the tree, and up to 40
+//! (20 on average) for each line that is [watched](Ledger::watch) and that it is part of. Names
+//! are kept once. A payment whose outcome is final is dropped once it is
+//! [`LEDGER_SECONDS_KEPT`] old: no window reaches back so far, and since time does not run
+//! backwards none ever will. So a wallet takes what it paid in that time, and for good only its
+//! payees (at most [`PAYEE_LINKS_MAX`] links in all). A payment without a final outcome stays
+//! until there is one.
+//!
 //! Does not protect against: rows that were never written.
 
+mod entries;
+mod forgo;
 mod health;
+mod holds;
+mod index;
 mod key;
+mod names;
+mod past;
+mod payees;
+mod query;
 mod series;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Place;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Asset;
 use crate::intent::IntentId;
 use crate::money::Amount;
-use crate::rows::{Outcome, OutcomeRow, SpendRow};
+use crate::rows::{HoldId, Outcome, OutcomeRow, SpendRow};
 use crate::subject::Subject;
 use crate::time::UnixSeconds;
-use series::Series;
+use crate::window::PERIOD_SECONDS_MAX;
+use entries::{Entries, EntryKind};
+use index::Index;
+use names::{Named, Names, Traits, asset_number};
+use past::Past;
+use payees::Payees;
+use series::Seq;
 
+pub use entries::{ENTRY_BYTES, Entry};
 pub use health::{HEALTH_MOMENTS_MAX, Health};
-pub use key::{Axis, Measure, Scope};
+pub use holds::Hold;
+pub use key::{Axis, Line, Measure, Pinned, Scope, Standing};
+pub use payees::PAYEE_LINKS_MAX;
+
+/// How long a payment is remembered after its outcome is final: 40 days. The longest window is
+/// a month of the calendar, 31 days and an hour.
+pub const LEDGER_SECONDS_KEPT: u64 = 3_456_000;
+const _: () = assert!(LEDGER_SECONDS_KEPT > PERIOD_SECONDS_MAX + 86_400, "windows are kept whole");
 
 /// Where a payment stands. All but [`Void`](Self::Void) count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,61 +79,32 @@ pub enum SpendState {
     Void,
 }
 
-/// One payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// When it counts from.
-    pub at: UnixSeconds,
-    /// Its intent.
-    pub intent: IntentId,
-    /// Base units that count now.
-    pub counted: Amount,
-    /// Where it stands.
-    pub state: SpendState,
-    /// The series it is part of, and its place in each.
-    places: Box<[(Key, usize)]>,
-}
-
-type Key = (Subject, Measure, Scope);
-
-const AXES: [Axis; 7] = [
-    Axis::Recipient,
-    Axis::Service,
-    Axis::Endpoint,
-    Axis::Category,
-    Axis::Protocol,
-    Axis::Asset,
-    Axis::Session,
-];
-
-/// The series a row is part of, and what it adds to each.
-fn parts(row: &SpendRow, asset: &'static Asset) -> Vec<(Key, u128)> {
-    let subjects =
-        [Subject::Organisation, Subject::Agent(row.agent.clone()), Subject::Wallet(row.wallet)];
-    let measures = [
-        (Measure::Amount(asset.symbol), row.amount.base_units()),
-        (Measure::FeeWei, row.fee_wei().base_units()),
-        (Measure::Count, 1),
-    ];
-    let mut parts = Vec::new();
-    for subject in subjects {
-        for (measure, value) in measures {
-            parts.push(((subject.clone(), measure, Scope::Total), value));
-            let scopes = AXES.map(|axis| Scope::of_row(axis, row, asset.symbol));
-            parts.extend(scopes.map(|scope| ((subject.clone(), measure, scope), value)));
-        }
-    }
-    parts
-}
-
 /// The spending of all agents in one journal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Ledger {
     last: UnixSeconds,
     gross: Amount,
-    entries: BTreeMap<IntentId, Entry>,
-    series: BTreeMap<Key, Series>,
+    names: Names,
+    entries: Entries,
+    /// Payments and holds whose amount is still reserved.
+    open: BTreeSet<Seq>,
+    holds: BTreeMap<HoldId, Hold>,
+    payees: Payees,
+    past: Past,
+    index: Index,
 }
+
+impl PartialEq for Ledger {
+    /// What is watched makes no difference to any answer, and none here.
+    fn eq(&self, other: &Self) -> bool {
+        (self.last, self.gross) == (other.last, other.gross)
+            && (&self.names, &self.entries) == (&other.names, &other.entries)
+            && (&self.open, &self.holds) == (&other.open, &other.holds)
+            && (&self.payees, &self.past) == (&other.payees, &other.past)
+    }
+}
+
+impl Eq for Ledger {}
 
 /// Why a row does not fit this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +124,25 @@ pub enum LedgerError {
     /// A token that is not in the registry.
     #[error("intent {0} pays with a token that is not in the registry")]
     UnknownAsset(IntentId),
-    /// All amounts together no longer fit 128 bits.
+    /// There is no hold of that name.
+    #[error("hold {0} is not in the ledger")]
+    UnknownHold(HoldId),
+    /// The hold has ended, or its time is over.
+    #[error("hold {0} is over")]
+    HoldIsOver(HoldId),
+    /// The hold was used, so it is not void.
+    #[error("hold {0} was used")]
+    HoldIsUsed(HoldId),
+    /// The hold does not end by the clock, or not yet.
+    #[error("hold {0} has not expired")]
+    HoldNotDue(HoldId),
+    /// The payment is of another agent, wallet, token, payee, service or session than the hold.
+    #[error("hold {0} is for another payment")]
+    OtherHold(HoldId),
+    /// More was drawn than is left.
+    #[error("hold {0} has less left than that")]
+    DrawnTooMuch(HoldId),
+    /// All amounts together no longer fit 128 bits, or more payees were paid than are kept.
     #[error("the ledger is full")]
     Full,
 }
@@ -134,6 +154,17 @@ impl Ledger {
         Self::default()
     }
 
+    /// Keeps the sums of exactly these lines of a subject ready; those that were not watched
+    /// before are built from the payments. What is not watched is answered as well, by a scan.
+    ///
+    /// Whoever holds a ledger calls it when a policy of the subject is loaded, replaced or
+    /// withdrawn (with no lines); [`Book::watch`](crate::admission::Book::watch) does so for a
+    /// set of policies.
+    pub fn watch(&mut self, subject: &Subject, lines: impl IntoIterator<Item = Line>) {
+        let lines = lines.into_iter().collect();
+        self.index.watch(subject, lines, (&self.names, &self.entries));
+    }
+
     /// Takes in an admitted proposal. Rows that do not count (cancellations, higher fees for the
     /// same payment) change nothing but the time.
     ///
@@ -143,28 +174,58 @@ impl Ledger {
         if row.counts() {
             self.insert(row)?;
         }
-        self.last = self.clamp(row.at);
+        self.pass(row.at);
         Ok(())
     }
 
     fn insert(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
         let id = row.intent;
         let asset = Asset::find(row.chain, row.token).map_err(|_| LedgerError::UnknownAsset(id))?;
-        let gross = self.gross.checked_add(row.amount).ok_or(LedgerError::Full)?;
-        let at = self.clamp(row.at);
-        let Place::Vacant(place) = self.entries.entry(id) else {
+        let asset = asset_number(asset.symbol).ok_or(LedgerError::UnknownAsset(id))?;
+        if self.entries.find(&id).is_some() {
             return Err(LedgerError::AlreadyRecorded(id));
+        }
+        // What is drawn from a hold was counted when it was set aside.
+        let new = if row.hold.is_none() { row.amount } else { Amount::ZERO };
+        let gross = self.gross.checked_add(new).ok_or(LedgerError::Full)?;
+        row.hold.map_or(Ok(()), |hold| self.check_draw(hold, row))?;
+        let at = self.clamp(row.at);
+        let entry = |traits| Entry {
+            at,
+            intent: id,
+            counted: row.amount,
+            state: SpendState::Reserved,
+            traits,
+            fee_wei: row.fee_wei().base_units(),
+            counts: true,
+            kind: EntryKind::Payment,
         };
-        let series = &mut self.series;
-        let push = |(key, value): (Key, u128)| {
-            let place = series.entry(key.clone()).or_default().push(at, value);
-            (key, place)
-        };
-        let places = parts(row, asset).into_iter().map(push).collect();
-        let (intent, counted, state) = (id, row.amount, SpendState::Reserved);
-        place.insert(Entry { at, intent, counted, state, places });
+        self.append(&Named::of_row(row, asset), entry)?;
+        if let Some(hold) = row.hold {
+            self.draw(hold, row.amount);
+        }
         self.gross = gross;
         Ok(())
+    }
+
+    /// Appends an entry, which nothing can refuse once its number and its payee have room.
+    fn append(
+        &mut self,
+        named: &Named<'_>,
+        entry: impl FnOnce(Traits) -> Entry,
+    ) -> Result<Seq, LedgerError> {
+        let seq = self.entries.next().ok_or(LedgerError::Full)?;
+        let traits = self.names.take(named);
+        if !self.payees.have_room(&traits) {
+            self.names.release(&traits);
+            return Err(LedgerError::Full);
+        }
+        let entry = entry(traits);
+        self.payees.add(&mut self.names, &traits, entry.at);
+        self.index.push(&self.names, seq, &entry);
+        self.open.insert(seq);
+        self.entries.push(seq, entry);
+        Ok(seq)
     }
 
     /// Takes in what became of a payment. The same outcome twice is one outcome.
@@ -173,7 +234,8 @@ impl Ledger {
     /// [`LedgerError`] for an outcome that cannot follow; the ledger is unchanged then.
     pub fn apply(&mut self, row: &OutcomeRow) -> Result<(), LedgerError> {
         let id = row.intent();
-        let entry = self.entries.get_mut(&id).ok_or(LedgerError::UnknownIntent(id))?;
+        let seq = self.entries.find(&id).ok_or(LedgerError::UnknownIntent(id))?;
+        let entry = self.entries.at(seq).ok_or(LedgerError::UnknownIntent(id))?;
         let (state, counted) = match row.outcome() {
             Outcome::Released => (SpendState::Spent, entry.counted),
             Outcome::Settled { amount, .. } => (SpendState::Settled, *amount),
@@ -189,62 +251,79 @@ impl Ledger {
             (was, is) if was == is && entry.counted == counted => return Ok(()),
             _ => return Err(LedgerError::OutcomeIsFinal(id)),
         }
-        let fewer = u128::from(state == SpendState::Void);
-        let less = entry.counted.checked_sub(counted).unwrap_or_default().base_units();
-        for (key, place) in &entry.places {
-            let by = match key.1 {
-                Measure::Count => fewer,
-                Measure::Amount(_) => less,
-                // A fee is taken for a failed transaction too.
-                Measure::FeeWei => 0,
-            };
-            if let Some(line) = self.series.get_mut(key) {
-                line.take(*place, by);
-            }
-        }
-        entry.state = state;
-        entry.counted = counted;
+        self.change(seq, |entry| {
+            entry.counted = counted;
+            entry.counts = state != SpendState::Void;
+            entry.state = state;
+        });
         Ok(())
     }
 
-    /// Gives back a payment that nothing was ever signed for, its fee too; one that is unknown or
-    /// void changes nothing. For a preview, which says so without proof because it decides
-    /// nothing. A journal that signs never calls this: it gives back by evidence alone.
-    pub fn forgo(&mut self, row: &SpendRow) {
-        let Some(entry) = self.entries.get_mut(&row.intent) else { return };
-        if entry.state == SpendState::Void {
+    /// Changes an entry, and with it every sum that it is part of.
+    fn change(&mut self, seq: Seq, to: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.entries.at_mut(seq) else { return };
+        let old = entry.clone();
+        to(entry);
+        let new = entry.clone();
+        if new.state == SpendState::Reserved {
+            self.open.insert(seq);
+        } else {
+            self.open.remove(&seq);
+        }
+        match (old.state == SpendState::Void, new.state == SpendState::Void) {
+            (false, true) => self.payees.remove(&mut self.names, &new.traits),
+            (true, false) => self.payees.add(&mut self.names, &new.traits, new.at),
+            _ => {}
+        }
+        if self.entries.is_recent(seq) {
+            self.index.replace(&self.names, seq, &old, &new);
             return;
         }
-        for (key, place) in &entry.places {
-            let by = match key.1 {
-                Measure::Count => 1,
-                Measure::Amount(_) => entry.counted.base_units(),
-                Measure::FeeWei => row.fee_wei().base_units(),
-            };
-            if let Some(line) = self.series.get_mut(key) {
-                line.take(*place, by);
+        self.past.replace(&old, &new);
+        if new.is_final() && let Some(gone) = self.entries.forget(seq) {
+            self.forget(&gone);
+        }
+    }
+
+    /// Time passes: what is too old for every window leaves memory, if nothing can change it.
+    fn pass(&mut self, at: UnixSeconds) {
+        self.last = self.clamp(at);
+        let horizon = self.horizon();
+        while let Some((_, entry)) = self.entries.overdue(horizon) {
+            self.index.drop_first(&self.names, entry);
+            self.past.add(entry);
+            if let Some(gone) = self.entries.retire() {
+                self.forget(&gone);
             }
         }
-        entry.state = SpendState::Void;
-        entry.counted = Amount::ZERO;
     }
 
-    /// The payment of an intent.
+    fn forget(&mut self, entry: &Entry) {
+        self.names.release(&entry.traits);
+        if entry.kind == EntryKind::Hold {
+            self.holds.remove(&HoldId(entry.intent.0));
+        }
+        if !self.names.knows_session(entry.traits.session) {
+            self.past.forget(entry.traits.session);
+        }
+    }
+
+    /// The payment of an intent, while it is remembered.
     #[must_use]
     pub fn entry(&self, intent: &IntentId) -> Option<&Entry> {
-        self.entries.get(intent)
+        self.entries.at(self.entries.find(intent)?)
     }
 
-    /// Number of payments recorded, void ones too.
+    /// Number of payments and holds in memory, void ones too.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing was recorded.
+    /// Whether nothing is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// The moment for which a question at `now` is answered: never before the last row.
@@ -253,34 +332,10 @@ impl Ledger {
         self.last.max(now)
     }
 
-    /// What counts from `since` on, `since` included.
+    /// The first moment from which every payment is remembered.
     #[must_use]
-    pub fn sum(
-        &self,
-        subject: &Subject,
-        measure: Measure,
-        scope: &Scope,
-        since: UnixSeconds,
-    ) -> u128 {
-        self.line(subject, measure, scope).map_or(0, |line| line.sum_since(since))
-    }
-
-    /// The moment of the payment with which, counted from `since` on, `enough` is reached: once
-    /// that one has fallen out of a rolling window, so much is free again.
-    #[must_use]
-    pub fn moment_of(
-        &self,
-        subject: &Subject,
-        measure: Measure,
-        scope: &Scope,
-        since: UnixSeconds,
-        enough: u128,
-    ) -> Option<UnixSeconds> {
-        self.line(subject, measure, scope)?.moment_of(since, enough)
-    }
-
-    fn line(&self, subject: &Subject, measure: Measure, scope: &Scope) -> Option<&Series> {
-        self.series.get(&(subject.clone(), measure, scope.clone()))
+    pub fn horizon(&self) -> UnixSeconds {
+        self.last.minus(LEDGER_SECONDS_KEPT)
     }
 }
 

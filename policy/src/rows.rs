@@ -6,6 +6,8 @@
 //! Does not protect against: a journal whose rows were changed or cut. Chain the rows, and keep
 //! the head elsewhere.
 
+mod hold;
+
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ use crate::proposal::{ChainTerms, Proposal, Slot};
 use crate::registry::Category;
 use crate::time::UnixSeconds;
 use crate::window::TZDB_VERSION;
+
+pub use hold::{HoldId, HoldKind, HoldOutcome, HoldOutcomeRow, HoldRow};
 
 /// The kind of a payment, without its particulars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -145,6 +149,9 @@ pub struct SpendRow {
     /// The session it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionName>,
+    /// The hold it draws on, where its amount was set aside before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldId>,
     /// The intent that a cancellation takes back.
     pub cancels: Option<IntentId>,
     /// The slot that is filled.
@@ -179,6 +186,7 @@ impl SpendRow {
             recipient: ask.recipient,
             service: ask.service.cloned(),
             session: ask.session.cloned(),
+            hold: None,
             cancels: ask.cancels,
             endpoint: ask.endpoint,
             category,

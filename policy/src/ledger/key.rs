@@ -107,3 +107,49 @@ pub enum Measure {
     /// Payments in whatever asset.
     Count,
 }
+
+impl Scope {
+    /// The axis along which it tells payments apart.
+    #[must_use]
+    pub const fn axis(&self) -> Option<Axis> {
+        Some(match self {
+            Self::Total => return None,
+            Self::Recipient(_) => Axis::Recipient,
+            Self::Service(_) => Axis::Service,
+            Self::Endpoint(_) => Axis::Endpoint,
+            Self::Category(_) => Axis::Category,
+            Self::Protocol(_) => Axis::Protocol,
+            Self::Asset(_) => Axis::Asset,
+            Self::Session(_) => Axis::Session,
+        })
+    }
+}
+
+/// What a rule counts over, within its policy's subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    /// What it sums up.
+    pub measure: Measure,
+    /// For what it counts apart.
+    pub axis: Option<Axis>,
+}
+
+/// What counts in a window, by how certain it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Of payments that are admitted and not released, and the unused part of open holds.
+    pub reserved: u128,
+    /// Of payments that are released or settled, and the used part of holds.
+    pub spent: u128,
+}
+
+/// How a payee stands to those that were paid before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinned {
+    /// It was paid before: for this service, where there is one.
+    Known,
+    /// Nobody was paid for this service before; without a service, this payee was not.
+    New,
+    /// The service was paid before, at other addresses only.
+    Changed,
+}

@@ -31,6 +31,12 @@ impl PolicySet {
         self
     }
 
+    /// All policies of the set, the widest first.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        let all = [&self.organisation, &self.agent].into_iter().flatten();
+        all.chain(self.wallets.values()).map(|policy| policy.policy())
+    }
+
     /// The policies that judge payments of this wallet, the widest first.
     #[must_use]
     pub fn applying(&self, wallet: &Address) -> Vec<&Policy> {
