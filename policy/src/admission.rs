@@ -38,7 +38,7 @@ use crate::party::AgentId;
 use crate::payload::SigningPayload;
 use crate::proposal::{ChainTerms, Proposal, Slot};
 use crate::refusal::{ClaimField, Refusal};
-use crate::registry::Registry;
+use crate::registry::{AuthenticRegistry, Experience};
 use crate::rows::{Judged, SpendRow, TripRow};
 use crate::rules::{Policy, PolicySet};
 use crate::time::UnixSeconds;
@@ -115,6 +115,12 @@ pub trait RecordSpend {
     /// # Errors
     /// The journal cannot be read.
     fn tripped(&self, agent: &AgentId) -> Result<Option<&TripRow>, Self::Failure>;
+
+    /// What came of paying whom.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn experience(&self) -> Result<&Experience, Self::Failure>;
 
     /// Notes that the policy refused this agent something.
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds);
@@ -199,7 +205,7 @@ pub struct Rulebook<'a> {
     /// The policies of its agent.
     pub policies: &'a PolicySet,
     /// Who is who.
-    pub registry: Option<&'a Registry>,
+    pub registry: Option<&'a AuthenticRegistry>,
     /// The latest freeze document of the agent, if there is any.
     pub frozen: Option<&'a Freeze>,
 }
@@ -266,7 +272,7 @@ fn check_policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(), Re
     if !applying.iter().any(is_own) {
         return Err(Refusal::NoPolicy { agent: intent.agent.clone() });
     }
-    let registry = rulebook.registry.map(Registry::epoch);
+    let registry = rulebook.registry.map(|registry| registry.epoch());
     let epochs = rulebook.policies.epochs(&intent.wallet, registry);
     if epochs != proposal.policies() {
         return Err(Refusal::ClaimMismatch {
@@ -332,12 +338,11 @@ fn approve<J: RecordSpend>(
     let proposal = &submission.proposal;
     let intent = proposal.intent().intent();
     let facts = Facts {
-        ledger: journal.ledger().map_err(AdmitError::Journal)?,
-        health: journal.health(&intent.agent).map_err(AdmitError::Journal)?,
-        registry: rulebook.registry,
+        registry: rulebook.registry.map(AuthenticRegistry::registry),
         balance: submission.balance,
         approvals: &submission.approvals,
-        now,
+        epochs: proposal.policies(),
+        ..Facts::known_to(journal, &intent.agent, now).map_err(AdmitError::Journal)?
     };
     let ask = Ask::from(proposal.intent()).with_terms(proposal.terms());
     let decision = decide(&rulebook.policies.applying(&intent.wallet), &ask, &facts);

@@ -14,6 +14,9 @@ use crate::intent::IntentId;
 use crate::rows::PolicyEpochs;
 use crate::time::UnixSeconds;
 
+/// Most approvals of one payment that are looked at.
+pub const APPROVALS_MAX: usize = 16;
+
 /// One person's word on one payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -273,6 +273,11 @@ impl<T: Document> Signed<T> {
         Ok(Authentic { document: self.document, content_hash: hash(&bytes) })
     }
 
+    /// Opens a document that any one key of the authority must have signed.
+    pub(crate) fn open_by_any(self, authority: &Authority) -> Result<Authentic<T>, DocumentError> {
+        self.open_with(authority, 1)
+    }
+
     /// Opens a document that needs the authority's full quorum.
     ///
     /// # Errors

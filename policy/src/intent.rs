@@ -228,6 +228,7 @@ pub trait AgentKeys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticIntent {
     intent: Authentic<PaymentIntent>,
+    key: Ed25519PublicKey,
     asset: &'static Asset,
 }
 
@@ -236,6 +237,12 @@ impl AuthenticIntent {
     #[must_use]
     pub const fn intent(&self) -> &PaymentIntent {
         self.intent.document()
+    }
+
+    /// The agent's key, which signed it.
+    #[must_use]
+    pub const fn key(&self) -> Ed25519PublicKey {
+        self.key
     }
 
     /// The registered asset it pays with.
@@ -272,7 +279,7 @@ impl SignedIntent {
             Asset::find(intent.payment.chain(), intent.payment.token()).map_err(|unknown| {
                 Refusal::UnknownAsset { chain: unknown.chain, token: unknown.token }
             })?;
-        Ok(AuthenticIntent { intent, asset })
+        Ok(AuthenticIntent { intent, key, asset })
     }
 }
 

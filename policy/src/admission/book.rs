@@ -1,6 +1,8 @@
 //! A journal in memory: what a durable one rebuilds from its rows at start, and all that a
 //! preview needs.
 
+mod preview;
+
 use std::collections::BTreeMap;
 
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
@@ -9,6 +11,8 @@ use crate::intent::IntentId;
 use crate::ledger::{Health, Ledger, LedgerError, SpendState};
 use crate::party::AgentId;
 use crate::proposal::Slot;
+use crate::registry::{Experience, Payee, PayeePlace};
+use crate::report::ReportRow;
 use crate::rows::{Outcome, OutcomeRow, SpendRow, TripRow};
 use crate::time::UnixSeconds;
 
@@ -22,12 +26,14 @@ pub struct Book {
     ledger: Ledger,
     health: BTreeMap<AgentId, Health>,
     tripped: BTreeMap<AgentId, TripRow>,
+    experience: Experience,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
     content_hash: ContentHash,
     slot: Slot,
+    payee: Option<PayeePlace>,
 }
 
 impl Book {
@@ -48,6 +54,26 @@ impl Book {
         if void && before != Some(SpendState::Void) {
             self.health.entry(row.agent().clone()).or_default().fail(row.at());
         }
+        let settled = matches!(row.outcome(), Outcome::Settled { .. });
+        if settled && before != Some(SpendState::Settled) {
+            let payee = self.intents.get(&row.intent()).and_then(|known| known.payee);
+            if let Some(payee) = payee {
+                self.experience.settle(payee);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what an agent reports of a payment; the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownIntent`] for a payment that this book does not know.
+    pub fn report(&mut self, row: &ReportRow) -> Result<(), LedgerError> {
+        let id = row.intent();
+        if !self.intents.contains_key(&id) {
+            return Err(LedgerError::UnknownIntent(id));
+        }
+        self.experience.report(row);
         Ok(())
     }
 
@@ -87,6 +113,10 @@ impl RecordSpend for Book {
         Ok(self.tripped.get(agent))
     }
 
+    fn experience(&self) -> Result<&Experience, LedgerError> {
+        Ok(&self.experience)
+    }
+
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
         self.health.entry(agent.clone()).or_default().refuse(at);
     }
@@ -99,9 +129,12 @@ impl RecordSpend for Book {
     fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
         self.ledger.record(row)?;
         self.slots.insert(row.slot.clone(), SlotRecord::of(row));
+        let payee = Payee::of(row.service.as_ref(), row.recipient);
+        let payee = payee.and_then(|payee| self.experience.place(payee));
         self.intents.entry(row.intent).or_insert_with(|| Known {
             content_hash: row.content_hash,
             slot: row.slot.clone(),
+            payee,
         });
         Ok(())
     }

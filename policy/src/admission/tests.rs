@@ -247,6 +247,9 @@ impl RecordSpend for Broken {
     fn tripped(&self, agent: &AgentId) -> Result<Option<&TripRow>, String> {
         self.check("tripped", self.inner.tripped(agent))
     }
+    fn experience(&self) -> Result<&Experience, String> {
+        self.check("experience", self.inner.experience())
+    }
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
         self.inner.refused(agent, at);
     }
@@ -262,7 +265,7 @@ impl RecordSpend for Broken {
 
 #[test]
 fn a_journal_that_fails_means_no() {
-    for part in ["intent", "slot", "ledger", "health", "tripped", "record"] {
+    for part in ["intent", "slot", "ledger", "health", "tripped", "experience", "record"] {
         let mut journal = Broken { inner: Book::new(), part };
         let proposal = proposal(1, x402(10, VENDOR, OTHER), NOW);
         let admitted = admit_while(&allowing(), None, proposal, NOW, &mut journal);

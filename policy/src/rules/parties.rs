@@ -5,34 +5,36 @@ use std::collections::BTreeSet;
 use alloy_primitives::Address;
 
 use crate::chain::{ASSETS, Chain};
-use crate::ask::Ask;
 use crate::intent::Service;
-use crate::rows::PaymentKind;
+use crate::registry::Category;
 use crate::rules::{Judgement, View};
 
 /// What a rule names. Absent means not named, which is not the same as an empty list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) services: Option<Services>,
-    pub(super) recipients: Option<BTreeSet<Address>>,
-    pub(super) assets: Option<BTreeSet<&'static str>>,
-    pub(super) chains: Option<BTreeSet<Chain>>,
+pub(crate) struct Named {
+    pub(crate) services: Option<Services>,
+    pub(crate) recipients: Option<BTreeSet<Address>>,
+    pub(crate) assets: Option<BTreeSet<&'static str>>,
+    pub(crate) chains: Option<BTreeSet<Chain>>,
+    pub(crate) contracts: Option<BTreeSet<Address>>,
+    pub(crate) categories: Option<BTreeSet<Category>>,
     /// For findings: `services vendors, chains eip155:8453`.
     pub(super) text: String,
 }
 
 /// What may be paid: everything that is named has to match.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allow(pub(super) Named);
+pub struct Allow(pub(crate) Named);
 
 /// What must not be paid: anything named that matches is enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block(pub(super) Named);
+pub struct Block(pub(crate) Named);
 
 impl Allow {
-    /// Whether the rule is of the granting sort: it names services or recipients.
-    pub(super) const fn can_grant(&self) -> bool {
-        self.0.services.is_some() || self.0.recipients.is_some()
+    /// Whether the rule is of the granting sort: it names services, recipients or
+    /// categories.
+    pub(crate) const fn can_grant(&self) -> bool {
+        self.0.services.is_some() || self.0.recipients.is_some() || self.0.categories.is_some()
     }
 
     /// Whether there is any payment that this rule grants.
@@ -48,25 +50,34 @@ impl Allow {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
         let (named, ask) = (&self.0, view.ask);
         let place = named.assets.as_ref().is_none_or(|set| set.contains(ask.asset.symbol))
-            && named.chains.as_ref().is_none_or(|set| set.contains(&ask.asset.chain));
+            && named.chains.as_ref().is_none_or(|set| set.contains(&ask.asset.chain))
+            && named.contracts.as_ref().is_none_or(|set| set.contains(&ask.asset.token));
+        let category = category(view);
+        let trade = named
+            .categories
+            .as_ref()
+            .is_none_or(|set| category.is_some_and(|category| set.contains(category)));
         let payee = named
             .recipients
             .as_ref()
             .is_none_or(|set| ask.recipient.is_some_and(|payee| set.contains(&payee)));
-        let matches = match (&named.services, ask.kind) {
-            // A restriction of assets or chains for whatever is paid.
+        let matches = match (&named.services, ask.service) {
+            // A restriction of assets, chains or contracts for whatever is paid.
             _ if !self.can_grant() => place,
-            // A service is what an x402 payment is for; its payee counts where it is named too.
-            (Some(services), PaymentKind::X402Exact) => {
-                place && payee && ask.service.is_some_and(|service| services.allow(service))
+            // What is paid for a service is granted by the service; its payee and its trade count
+            // where they are named too.
+            (Some(services), Some(service)) => {
+                place && payee && trade && services.allow(service)
             }
-            // A recipient is what a transfer is for.
-            (None, PaymentKind::Transfer) => place && payee,
-            // A list of services never grants a transfer, a list of recipients never x402.
-            _ => false,
+            // A list of recipients alone never grants what is paid for a service.
+            (None, Some(_)) => place && payee && trade && named.categories.is_some(),
+            // A transfer is granted by who is paid.
+            (None, None) => place && payee && trade,
+            // A list of services never grants a transfer.
+            (Some(_), None) => false,
         };
         let grants = matches && self.can_grant();
-        Judgement { kept: matches, grants, ..named.judgement(ask) }
+        Judgement { kept: matches, grants, ..named.judgement(view) }
     }
 }
 
@@ -83,19 +94,58 @@ impl Block {
             .services
             .as_ref()
             .is_some_and(|set| ask.service.is_some_and(|service| set.block(service)));
-        Judgement { kept: !(asset || chain || payee || service), ..named.judgement(ask) }
+        let contract = named.contracts.as_ref().is_some_and(|set| set.contains(&ask.asset.token));
+        // Nobody can say of a payee without a category that it is not in one that is blocked.
+        let trade = named
+            .categories
+            .as_ref()
+            .is_some_and(|set| category(view).is_none_or(|category| set.contains(category)));
+        let met = asset || chain || payee || service || contract || trade;
+        Judgement { kept: !met, ..named.judgement(view) }
     }
 }
 
 impl Named {
+    /// Which sorts of thing it names.
+    pub(crate) const fn axes(&self) -> [bool; 4] {
+        [
+            self.services.is_some(),
+            self.recipients.is_some(),
+            self.assets.is_some(),
+            self.chains.is_some(),
+        ]
+    }
+
+    /// Everything it names, as files write it.
+    pub(crate) fn entries(&self) -> Vec<String> {
+        let mut entries = self.services.as_ref().map(Services::entries).unwrap_or_default();
+        entries.extend(self.recipients.iter().flatten().map(ToString::to_string));
+        entries.extend(self.assets.iter().flatten().map(ToString::to_string));
+        entries.extend(self.chains.iter().flatten().map(ToString::to_string));
+        entries
+    }
+
+    /// Names what another names, too.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        if let Some(services) = &other.services {
+            self.services.get_or_insert_default().extend(services);
+        }
+        add(&mut self.recipients, other.recipients.as_ref());
+        add(&mut self.assets, other.assets.as_ref());
+        add(&mut self.chains, other.chains.as_ref());
+    }
+
     fn has_empty_list(&self) -> bool {
         self.services.as_ref().is_some_and(Services::is_empty)
             || self.recipients.as_ref().is_some_and(BTreeSet::is_empty)
             || self.assets.as_ref().is_some_and(BTreeSet::is_empty)
             || self.chains.as_ref().is_some_and(BTreeSet::is_empty)
+            || self.contracts.as_ref().is_some_and(BTreeSet::is_empty)
+            || self.categories.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
-    fn judgement(&self, ask: &Ask<'_>) -> Judgement {
+    fn judgement(&self, view: &View<'_>) -> Judgement {
+        let ask = view.ask;
         let mut asked = Vec::new();
         if self.services.is_some() {
             asked.push(ask.service.map_or_else(|| "no service".to_owned(), Service::to_string));
@@ -109,26 +159,37 @@ impl Named {
         if self.chains.is_some() {
             asked.push(ask.asset.chain.to_string());
         }
+        if self.contracts.is_some() {
+            asked.push(ask.asset.token.to_string());
+        }
+        if self.categories.is_some() {
+            asked.push(category(view).map_or("no category", Category::as_str).to_owned());
+        }
         let asked = asked.join(", ");
         Judgement { limit: self.text.clone(), asked, ..Judgement::default() }
     }
 }
 
+/// What who is paid deals in, where the registry says.
+fn category<'a>(view: &View<'a>) -> Option<&'a Category> {
+    view.counterparty.and_then(|who| who.category.as_ref())
+}
+
 /// Services, to the letter or below a suffix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Services {
+pub(crate) struct Services {
     exact: BTreeSet<String>,
     below: BTreeSet<String>,
 }
 
 impl Services {
-    pub(super) fn from_patterns<'a>(
+    pub(crate) fn from_patterns<'a>(
         patterns: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, String> {
         let mut services = Self::default();
         for pattern in patterns {
             let host = pattern.strip_prefix("*.").unwrap_or(pattern);
-            check_service(host).ok_or_else(|| {
+            service(host).ok_or_else(|| {
                 format!(
                     "{pattern:?} is not a service: write a host in lower case, with a port where \
                      it is not the scheme's own, such as \"api.example\" or \"*.example:8443\""
@@ -139,6 +200,24 @@ impl Services {
             set.insert(host.to_owned());
         }
         Ok(services)
+    }
+
+    /// Whether whatever matches an entry of this matches one of `wide`.
+    pub(crate) fn within(&self, wide: &Self) -> bool {
+        let below = |suffix: &String| {
+            wide.below.contains(suffix) || parents(suffix).any(|parent| wide.below.contains(parent))
+        };
+        self.exact.iter().all(|host| wide.has(host)) && self.below.iter().all(below)
+    }
+
+    pub(crate) fn entries(&self) -> Vec<String> {
+        let below = self.below.iter().map(|suffix| format!("*.{suffix}"));
+        self.exact.iter().cloned().chain(below).collect()
+    }
+
+    fn extend(&mut self, other: &Self) {
+        self.exact.extend(other.exact.iter().cloned());
+        self.below.extend(other.below.iter().cloned());
     }
 
     fn is_empty(&self) -> bool {
@@ -163,6 +242,12 @@ impl Services {
     }
 }
 
+fn add<T: Ord + Clone>(all: &mut Option<BTreeSet<T>>, more: Option<&BTreeSet<T>>) {
+    if let Some(more) = more {
+        all.get_or_insert_default().extend(more.iter().cloned());
+    }
+}
+
 /// What remains of a host when labels are taken from its front.
 fn parents(host: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(parent(host), |host| parent(host))
@@ -182,30 +267,42 @@ fn split_port(service: &str) -> (&str, Option<&str>) {
 
 /// A service as URLs write it, and so the only writing that could ever match. Ports 80 and 443
 /// are one scheme's own, and whoever writes them means that scheme, which leaves them away.
-fn check_service(host: &str) -> Option<()> {
+fn service(host: &str) -> Option<Service> {
     let written = |scheme: &str| {
-        Service::of(&format!("{scheme}://{host}/")).is_ok_and(|service| service.as_str() == host)
+        let service = Service::of(&format!("{scheme}://{host}/")).ok();
+        service.filter(|service| service.as_str() == host)
     };
-    (!host.contains('*') && written("https") && written("http")).then_some(())
+    if host.contains('*') { None } else { written("http").and_then(|_| written("https")) }
 }
 
-/// Addresses, in lower case or with their checksum.
+/// One service, to the letter.
+pub(crate) fn read_service(host: &str) -> Result<Service, String> {
+    service(host).ok_or_else(|| {
+        format!(
+            "{host:?} is not a service: write a host in lower case, with a port where it is not \
+             the scheme's own, such as \"api.example\""
+        )
+    })
+}
+
+/// An address, in lower case or with its checksum.
+pub(crate) fn read_recipient(text: &str) -> Result<Address, String> {
+    let address = text.starts_with("0x").then(|| text.parse::<Address>().ok()).flatten();
+    let written = |address: &Address| {
+        address.to_checksum(None) == text || !text.bytes().any(|b| b.is_ascii_uppercase())
+    };
+    address.filter(written).ok_or_else(|| {
+        format!(
+            "{text:?} is not an address: write 0x and 40 hexadecimal digits, in lower case \
+             or with the right checksum (EIP-55)"
+        )
+    })
+}
+
 pub(super) fn recipients<'a>(
     entries: impl IntoIterator<Item = &'a str>,
 ) -> Result<BTreeSet<Address>, String> {
-    let read = |text: &'a str| {
-        let address = text.starts_with("0x").then(|| text.parse::<Address>().ok()).flatten();
-        let written = |address: &Address| {
-            address.to_checksum(None) == text || !text.bytes().any(|b| b.is_ascii_uppercase())
-        };
-        address.filter(written).ok_or_else(|| {
-            format!(
-                "{text:?} is not an address: write 0x and 40 hexadecimal digits, in lower case \
-                 or with the right checksum (EIP-55)"
-            )
-        })
-    };
-    entries.into_iter().map(read).collect()
+    entries.into_iter().map(read_recipient).collect()
 }
 
 pub(super) fn assets<'a>(
@@ -217,6 +314,13 @@ pub(super) fn assets<'a>(
             .map(|asset| asset.symbol)
             .ok_or_else(|| format!("{text:?} is not an asset Tercet knows; USDC is"))
     };
+    entries.into_iter().map(read).collect()
+}
+
+pub(super) fn categories<'a>(
+    entries: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeSet<Category>, String> {
+    let read = |text: &str| text.parse().map_err(|bad: crate::party::BadName| bad.to_string());
     entries.into_iter().map(read).collect()
 }
 

@@ -2,9 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::compare::is_tightening;
 use crate::document::{Authority, ContentHash, Document, Signed};
 use crate::rules::{Policy, PolicyError, check_size};
 use crate::subject::Subject;
+
+/// Highest epoch of a policy that one authority key may sign alone, where it tightens; the quorum
+/// can always follow above it.
+pub const POLICY_EPOCH_BY_ONE_MAX: u64 = 1 << 52;
 
 /// The exact text of a policy file, as the authority signs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +53,33 @@ impl SignedPolicy {
         check_size(&self.document.yaml)?;
         let document = self.open(authority)?;
         let policy = Policy::parse(&document.yaml)?;
+        Ok(AuthenticPolicy { policy, content_hash: document.content_hash() })
+    }
+}
+
+impl SignedPolicy {
+    /// Checks the signatures of a policy that is to follow `held`, and reads it. One authority key
+    /// is enough for a policy that is shown to be no wider than the one held
+    /// ([`is_tightening`]), up to [`POLICY_EPOCH_BY_ONE_MAX`]; everything else takes the quorum.
+    ///
+    /// A journal that replays its documents in order opens each as it did the first time.
+    ///
+    /// # Errors
+    /// [`PolicyError`] for too few signatures, or a text that is no policy.
+    pub fn open_policy_after(
+        self,
+        authority: &Authority,
+        held: Option<&Policy>,
+    ) -> Result<AuthenticPolicy, PolicyError> {
+        let Some(held) = held else { return self.open_policy(authority) };
+        check_size(&self.document.yaml)?;
+        // Signatures come first: nobody's text is read.
+        let document = self.clone().open_by_any(authority)?;
+        let policy = Policy::parse(&document.yaml)?;
+        let by_one = policy.epoch() <= POLICY_EPOCH_BY_ONE_MAX && is_tightening(held, &policy);
+        if !by_one {
+            return self.open_policy(authority);
+        }
         Ok(AuthenticPolicy { policy, content_hash: document.content_hash() })
     }
 }
@@ -104,3 +136,6 @@ impl std::ops::Deref for AuthenticPolicy {
         &self.policy
     }
 }
+
+#[cfg(test)]
+mod tests;

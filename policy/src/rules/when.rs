@@ -1,6 +1,7 @@
 //! `when`: a condition that the payment and what the agent says of it have to keep.
 
 use crate::condition::{Condition, ConditionError, ConditionFacts};
+use crate::registry::Country;
 use crate::rules::{Judgement, View};
 
 /// Holds, or the rule is not kept.
@@ -25,10 +26,15 @@ fn said(answer: Result<bool, ConditionError>) -> String {
     }
 }
 
-/// What conditions may know of the payment.
-pub(crate) fn facts<'a>(view: &View<'a>) -> ConditionFacts<'a> {
+impl<'a> View<'a> {
+    /// What conditions may know of the payment.
+    pub(crate) fn condition_facts(&self) -> ConditionFacts<'a> {
+        facts(self)
+    }
+}
+
+fn facts<'a>(view: &View<'a>) -> ConditionFacts<'a> {
     let (ask, counterparty) = (view.ask, view.counterparty);
-    let unknown_trust = || view.facts.registry.map_or(0, crate::registry::Registry::unknown_trust);
     let method = ask.endpoint.as_ref().and_then(|endpoint| endpoint.method);
     ConditionFacts {
         agent: ask.agent.as_str(),
@@ -42,8 +48,8 @@ pub(crate) fn facts<'a>(view: &View<'a>) -> ConditionFacts<'a> {
         endpoint: ask.endpoint.as_ref().map(|endpoint| endpoint.path.as_str()),
         http_method: method.map(crate::declared::HttpMethod::word),
         category: counterparty.and_then(|who| who.category.as_ref()).map(|name| name.as_str()),
-        country: counterparty.and_then(|who| who.country.as_deref()),
-        trust: counterparty.map_or_else(unknown_trust, |who| who.trust),
+        country: counterparty.and_then(|who| who.country.as_ref()).map(Country::as_str),
+        trust: view.trust().score,
         now: view.facts.now,
         context: ask.context,
     }

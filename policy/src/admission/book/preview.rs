@@ -1,0 +1,33 @@
+//! What a preview's book takes in on its reader's word. A preview signs nothing, so nothing is
+//! lost by believing; a journal that signs goes by proofs alone and never calls this.
+
+use crate::admission::Book;
+use crate::intent::IntentId;
+use crate::party::AgentId;
+use crate::rows::{PaymentKind, SpendRow};
+use crate::time::UnixSeconds;
+
+impl Book {
+    /// Gives a payment back that nothing was signed for, or that the chain never takes: amount,
+    /// fee, count, and the slot it held.
+    pub fn forgo(&mut self, row: &SpendRow) {
+        self.ledger.forgo(row);
+        let holds = self.slots.get(&row.slot).is_some_and(|held| held.intent == row.intent);
+        if holds && row.kind != PaymentKind::X402Cancel {
+            self.slots.remove(&row.slot);
+        }
+    }
+
+    /// A payment of this agent that was admitted never happened.
+    pub fn note_failure(&mut self, agent: &AgentId, at: UnixSeconds) {
+        self.health.entry(agent.clone()).or_default().fail(at);
+    }
+
+    /// The chain has a payment. To be said once for each.
+    pub fn note_settled(&mut self, intent: &IntentId) {
+        let payee = self.intents.get(intent).and_then(|known| known.payee);
+        if let Some(payee) = payee {
+            self.experience.settle(payee);
+        }
+    }
+}
