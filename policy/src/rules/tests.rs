@@ -3,14 +3,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixture::{agent, authority, key, parsed, policy, signed, yaml};
 
+mod demands;
 mod judged;
+mod outcomes;
 mod read;
+mod times;
 
 #[test]
 fn a_signed_policy_opens_for_its_authority_alone() {
     let text = yaml(7, "  - allow: { services: vendors }");
     let policy = signed(text.clone()).open_policy(&authority(1, 1)).unwrap();
-    assert_eq!((policy.name(), policy.epoch(), policy.agent()), ("research-01", 7, &agent()));
+    assert_eq!((policy.name(), policy.epoch(), policy.agent()), ("research-01", 7, Some(&agent())));
     assert_eq!(policy.policy(), &Policy::parse(&text).unwrap());
 
     let two_of_three = authority(3, 2);
@@ -31,14 +34,15 @@ fn epochs_only_rise() {
         |epoch, rules: &str| signed(yaml(epoch, rules)).open_policy(&authority(1, 1)).unwrap();
     let (rules, others) = ("  - allow: { services: vendors }", "  []");
     let held = open(7, rules).pin();
-    let follow = |policy: &AuthenticPolicy| policy.may_follow(Some(&held), &agent());
-    assert_eq!(open(1, rules).may_follow(None, &agent()), Ok(()));
+    let own = Subject::Agent(agent());
+    let follow = |policy: &AuthenticPolicy| policy.may_follow(Some(&held), &own);
+    assert_eq!(open(1, rules).may_follow(None, &own), Ok(()));
     assert_eq!(follow(&open(8, others)), Ok(()));
     assert_eq!(follow(&open(7, rules)), Ok(()), "the same again");
     assert_eq!(follow(&open(7, others)), Err(PolicyError::OtherContent { epoch: 7 }));
     assert_eq!(follow(&open(6, rules)), Err(PolicyError::OlderEpoch { offered: 6, held: 7 }));
-    let other = AgentId::new("other").unwrap();
-    assert!(matches!(open(8, rules).may_follow(None, &other), Err(PolicyError::OtherAgent { .. })));
+    let other = Subject::Agent(AgentId::new("other").unwrap());
+    assert!(matches!(open(8, rules).may_follow(None, &other), Err(PolicyError::OtherSubject { .. })));
 }
 
 #[test]

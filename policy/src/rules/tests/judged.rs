@@ -7,13 +7,15 @@ use crate::chain::{ASSETS, Chain};
 use crate::decision::{Decision, Verdict, decide};
 use crate::fixture::{NOW, PAYEE, VENDOR, intent, transfer, x402};
 use crate::intent::{Payment, PaymentIntent};
+use crate::ledger::Ledger;
 use crate::rows::SpendRow;
+use crate::time::UnixSeconds;
 
 const OTHER: Address = Address::repeat_byte(0xee);
 
 fn asked(policy: &Policy, payment: Payment, ledger: &Ledger, now: UnixSeconds) -> Decision {
     let intent = intent(99, payment, now);
-    decide(policy, &Ask::of(&intent).unwrap(), ledger, now)
+    decide(&[policy], &Ask::of(&intent).unwrap(), &Facts::of(ledger, now))
 }
 
 /// The verdict of the rules on a first payment.
@@ -41,9 +43,7 @@ fn paid(payments: &[(u128, u64, Payment)]) -> Ledger {
 }
 
 fn row_of(n: u64, payment: Payment) -> SpendRow {
-    let proposal = crate::fixture::proposal(n, payment, NOW);
-    let digest = crate::payload::SigningPayload::of(&proposal).unwrap().digest();
-    SpendRow::new(&proposal, &parsed("  []"), digest, None, NOW)
+    crate::fixture::row_of(&crate::fixture::proposal(n, payment, NOW), NOW)
 }
 
 const ALLOW: &str = "  - allow: { services: vendors }\n  - allow: { recipients: payees }\n";
@@ -84,7 +84,7 @@ fn an_asset_that_a_rule_cannot_measure_is_refused() {
     let ask = Ask { asset: &DAI, ..Ask::of(&intent).unwrap() };
     for rule in ["max_amount: 1 USDC", "limit: { amount: 1 USDC, per: day }"] {
         let policy = parsed(&format!("{ALLOW}  - {rule}"));
-        assert_eq!(decide(&policy, &ask, &Ledger::new(), NOW).verdict, Verdict::Refuse, "{rule}");
+        assert_eq!(decide(&[&policy], &ask, &Facts::of(&Ledger::new(), NOW)).verdict, Verdict::Refuse, "{rule}");
     }
 }
 
@@ -124,7 +124,7 @@ fn a_limit_tells_when_the_same_would_fit() {
     let reset = |rule: &str, amount| {
         let policy = parsed(&format!("{ALLOW}  - limit: {{ {rule} }}"));
         let decision = asked(&policy, x402(amount, VENDOR, OTHER), &ledger, NOW);
-        decision.findings[2].resets_at
+        decision.policies[0].findings[2].resets_at
     };
     let hour = "amount: 1 USDC, per: hour";
     assert_eq!(reset(hour, 100_000), None, "it fits");
@@ -148,7 +148,7 @@ fn asking_again_at_the_reset_is_approved_and_a_second_before_is_not() {
     ] {
         let policy = parsed(&format!("{ALLOW}  - {rule}"));
         let at = |now| asked(&policy, x402(900_000, VENDOR, OTHER), &ledger, now);
-        let resets_at = at(NOW).findings[2].resets_at.unwrap();
+        let resets_at = at(NOW).policies[0].findings[2].resets_at.unwrap();
         assert_eq!(at(resets_at.minus(1)).verdict, Verdict::Refuse, "{rule}");
         assert_eq!(at(resets_at).verdict, Verdict::Approve, "{rule}");
     }
@@ -340,13 +340,13 @@ fn hours_follow_the_wall_clock() {
         (day, "2025-03-02T23:59:59Z", true, None),
         (day, "2025-03-03T00:00:00Z", false, Some("2025-03-09T00:00:00Z")),
         // 02:30 does not exist on that day.
-        (gap, "2025-03-09T06:59:59Z", false, Some("2025-03-09T07:30:00Z")),
+        (gap, "2025-03-09T06:59:59Z", false, Some("2025-03-09T07:00:00Z")),
         (gap, "2025-03-09T07:00:00Z", true, None),
     ] {
         let policy = parsed(&format!("{ALLOW}  - hours: {{ {hours} }}"));
         let decision = asked(&policy, x402(1, VENDOR, OTHER), &Ledger::new(), at(now));
-        let finding = &decision.findings[2];
-        assert_eq!(finding.kept, open, "{hours} at {now}");
+        let finding = &decision.policies[0].findings[2];
+        assert_eq!(finding.kept(), open, "{hours} at {now}");
         assert_eq!(decision.verdict == Verdict::Approve, open);
         assert_eq!(finding.resets_at, resets_at.map(at), "{hours} at {now}");
     }
