@@ -88,10 +88,15 @@ fn is_kept_up(rule: &Rule, new: &Policy) -> bool {
     if rule.then() == Then::Warn || is_granting(rule) {
         return true;
     }
-    let follows = |other: &&Rule| match (rule.then(), other.then()) {
-        (_, Then::Refuse) => true,
-        (Then::Ask, Then::Ask) => true,
-        _ => false,
+    // A new payee may ask, whatever the entry says follows.
+    let asks = |rule: &Rule| {
+        rule.then() == Then::Ask || matches!(rule.kind(), RuleKind::PayeePinning(_))
+    };
+    let follows = |other: &&Rule| match asks(other) {
+        false => other.then() == Then::Refuse,
+        true => {
+            other.then() == rule.then() && asks(rule) && rule.approvers() == other.approvers()
+        }
     };
     let strong: Vec<_> = new.rules().iter().filter(follows).map(Rule::kind).collect();
     strong.iter().any(|kind| covers(kind, rule.kind())) || named::blocks_together(&strong, rule.kind())

@@ -1,7 +1,10 @@
 //! When one rule is at least as strict as another.
 
 use crate::compare::named::{blocks_at_least, restricts_at_least};
-use crate::rules::{By, Limit, MaxAmount, Rate, RuleKind};
+use crate::rows::Protocol;
+use crate::rules::{
+    By, CountryRule, Limit, MaxAmount, MaxFee, Money, Mpp, PriceCeiling, Rate, RuleKind, X402,
+};
 use crate::window::{Period, Window};
 
 /// Whether every payment that does not keep to `mild` does not keep to `strict` either, whatever
@@ -20,13 +23,91 @@ pub(crate) fn covers(strict: &RuleKind, mild: &RuleKind) -> bool {
         (RuleKind::Rate(strict), RuleKind::Rate(mild)) => rate_covers(strict, mild),
         (RuleKind::Allow(strict), RuleKind::Allow(mild)) => restricts_at_least(strict, mild),
         (RuleKind::Block(strict), RuleKind::Block(mild)) => blocks_at_least(&strict.0, &mild.0),
+        (RuleKind::PriceCeiling(strict), RuleKind::PriceCeiling(mild)) => {
+            strict.protocol == mild.protocol && at_most(&strict.price, &mild.price)
+        }
+        // A price over x402 is the amount; over MPP it may be a step of it.
+        (RuleKind::MaxAmount(strict), RuleKind::PriceCeiling(mild)) => price_covers(strict, mild),
+        (RuleKind::MaxShareOfBalance(strict), RuleKind::MaxShareOfBalance(mild)) => {
+            strict.0 <= mild.0
+        }
+        (RuleKind::MaxFee(strict), RuleKind::MaxFee(mild)) => fee_covers(strict, mild),
+        (RuleKind::Trust(strict), RuleKind::Trust(mild)) => strict.min >= mild.min,
+        (RuleKind::Country(strict), RuleKind::Country(mild)) => country_covers(strict, mild),
+        _ => time_covers(strict, mild) || protocol_covers(strict, mild),
+    }
+}
+
+fn time_covers(strict: &RuleKind, mild: &RuleKind) -> bool {
+    match (strict, mild) {
         (RuleKind::Hours(strict), RuleKind::Hours(mild)) => strict.is_within(mild),
+        (RuleKind::Dates(strict), RuleKind::Dates(mild)) => {
+            mild.from().is_none_or(|mild| strict.from().is_some_and(|strict| strict >= mild))
+                && mild.until().is_none_or(|mild| strict.until().is_some_and(|end| end <= mild))
+        }
+        (RuleKind::Blackout(strict), RuleKind::Blackout(mild)) => {
+            strict.from() <= mild.from() && strict.until() >= mild.until()
+        }
         _ => false,
     }
 }
 
+fn protocol_covers(strict: &RuleKind, mild: &RuleKind) -> bool {
+    match (strict, mild) {
+        (RuleKind::X402(strict), RuleKind::X402(mild)) => match (strict, mild) {
+            (X402::Schemes(strict), X402::Schemes(mild)) => strict.is_subset(mild),
+            (X402::TransferMethods(strict), X402::TransferMethods(mild)) => strict.is_subset(mild),
+            (X402::Flows(strict), X402::Flows(mild)) => strict.is_subset(mild),
+            (X402::MaxValidity(strict), X402::MaxValidity(mild)) => strict <= mild,
+            (X402::SessionBudget(strict), X402::SessionBudget(mild)) => at_most(strict, mild),
+            _ => false,
+        },
+        (RuleKind::Mpp(strict), RuleKind::Mpp(mild)) => match (strict, mild) {
+            (Mpp::MaxDeposit(strict), Mpp::MaxDeposit(mild))
+            | (Mpp::SessionBudget(strict), Mpp::SessionBudget(mild))
+            | (Mpp::MaxVoucherStep(strict), Mpp::MaxVoucherStep(mild)) => at_most(strict, mild),
+            (Mpp::MaxConcurrentSessions(strict), Mpp::MaxConcurrentSessions(mild)) => {
+                strict <= mild
+            }
+            (Mpp::MaxSessionDuration(strict), Mpp::MaxSessionDuration(mild)) => strict <= mild,
+            (Mpp::Intents(strict), Mpp::Intents(mild)) => strict.is_subset(mild),
+            (Mpp::Methods(strict), Mpp::Methods(mild)) => strict.is_subset(mild),
+            (Mpp::HttpMethods(strict), Mpp::HttpMethods(mild)) => strict.is_subset(mild),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn price_covers(strict: &MaxAmount, mild: &PriceCeiling) -> bool {
+    mild.protocol == Protocol::X402 && at_most(&strict.0, &mild.price)
+}
+
+fn fee_covers(strict: &MaxFee, mild: &MaxFee) -> bool {
+    let window = match (&strict.window, &mild.window) {
+        (_, None) => true,
+        (Some(strict), Some(mild)) => holds_window(strict, mild),
+        (None, Some(_)) => false,
+    };
+    strict.amount.wei() <= mild.amount.wei() && window
+}
+
+/// A country that is not known keeps to neither sort.
+fn country_covers(strict: &CountryRule, mild: &CountryRule) -> bool {
+    match (strict, mild) {
+        (CountryRule::Allow(strict), CountryRule::Allow(mild)) => strict.is_subset(mild),
+        (CountryRule::Block(strict), CountryRule::Block(mild)) => mild.is_subset(strict),
+        (CountryRule::Allow(strict), CountryRule::Block(mild)) => strict.is_disjoint(mild),
+        (CountryRule::Block(_), CountryRule::Allow(_)) => false,
+    }
+}
+
+fn at_most(strict: &Money, mild: &Money) -> bool {
+    strict.symbol == mild.symbol && strict.amount <= mild.amount
+}
+
 fn max_covers(strict: MaxAmount, mild: MaxAmount) -> bool {
-    strict.0.symbol == mild.0.symbol && strict.0.amount <= mild.0.amount
+    at_most(&strict.0, &mild.0)
 }
 
 fn limit_covers(strict: &Limit, mild: &Limit) -> bool {

@@ -65,7 +65,7 @@ fn pair(old: &[Rule], new: &[Rule]) -> Vec<(usize, usize)> {
 }
 
 fn is_same(old: &Rule, new: &Rule) -> bool {
-    old.kind() == new.kind() && old.then() == new.then()
+    old.kind() == new.kind() && old.then() == new.then() && old.approvers() == new.approvers()
 }
 
 fn added(rule: &Rule) -> Change {
@@ -97,6 +97,9 @@ fn changed(old: &Rule, new: &Rule) -> Change {
         let up = new.then() > old.then();
         directions.push(Some(if up { Direction::Tightened } else { Direction::Loosened }));
         reasons.push(format!("then {} became {}", old.then().word(), new.then().word()));
+    } else if old.approvers() != new.approvers() {
+        directions.push(Some(Direction::Changed));
+        reasons.push("other people are asked, or in another way".to_owned());
     }
     if old.kind() != new.kind() {
         reasons.insert(0, words(old.kind(), new.kind()));

@@ -10,22 +10,28 @@ pub(crate) fn allows_at_most(narrow: &Allow, wide: &Allow) -> bool {
     let (narrow, wide) = (&narrow.0, &wide.0);
     let services = match (&narrow.services, &wide.services) {
         (Some(narrow), Some(wide)) => narrow.within(wide),
-        (None, None) => true,
-        // One grants payments for services, the other transfers.
-        _ => false,
+        // A list of services grants no transfer, and what it does not name is everything.
+        (None, Some(_)) => false,
+        // Categories grant what is paid for a service, and transfers; recipients these alone.
+        (Some(_), None) => wide.categories.is_some(),
+        (None, None) => wide.categories.is_some() || narrow.categories.is_none(),
     };
     services
         && within(narrow.recipients.as_ref(), wide.recipients.as_ref())
-        && within(narrow.assets.as_ref(), wide.assets.as_ref())
+        && within(narrow.categories.as_ref(), wide.categories.as_ref())
+        && places_within(narrow, wide)
+}
+
+/// Whether one leaves no more chains, assets and contracts than the other.
+fn places_within(narrow: &Named, wide: &Named) -> bool {
+    within(narrow.assets.as_ref(), wide.assets.as_ref())
         && within(narrow.chains.as_ref(), wide.chains.as_ref())
+        && within(narrow.contracts.as_ref(), wide.contracts.as_ref())
 }
 
 /// Whether a restriction leaves no more than another; false for rules that grant.
 pub(super) fn restricts_at_least(strict: &Allow, mild: &Allow) -> bool {
-    !strict.can_grant()
-        && !mild.can_grant()
-        && within(strict.0.assets.as_ref(), mild.0.assets.as_ref())
-        && within(strict.0.chains.as_ref(), mild.0.chains.as_ref())
+    !strict.can_grant() && !mild.can_grant() && places_within(&strict.0, &mild.0)
 }
 
 /// Whether whatever `mild` blocks is blocked by `strict`.
@@ -33,7 +39,13 @@ pub(super) fn blocks_at_least(strict: &Named, mild: &Named) -> bool {
     let services = mild.services.as_ref().is_none_or(|mild| {
         strict.services.as_ref().is_some_and(|strict| mild.within(strict))
     });
+    // A payee without a category is in all that are blocked, if any list of them is there.
+    let categories = mild.categories.as_ref().is_none_or(|mild| {
+        strict.categories.as_ref().is_some_and(|strict| mild.is_subset(strict))
+    });
     services
+        && categories
+        && listed(mild.contracts.as_ref(), strict.contracts.as_ref())
         && listed(mild.recipients.as_ref(), strict.recipients.as_ref())
         && listed(mild.assets.as_ref(), strict.assets.as_ref())
         && listed(mild.chains.as_ref(), strict.chains.as_ref())

@@ -133,7 +133,7 @@ impl Hours {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
         let now = view.facts.now;
         let local = self.zone.at(now);
-        let kept = local.as_ref().is_some_and(|local| self.is_open(local.date(), local.time()));
+        let kept = self.is_open_at(now);
         let asked = local.map_or_else(
             || now.to_string(),
             |local| {
@@ -168,6 +168,11 @@ impl Hours {
             minutes.iter().map(move |(today, yesterday)| (on && *today) || (before && *yesterday))
         };
         (0..Day::ALL.len()).flat_map(day).collect()
+    }
+
+    /// Whether it is open at that moment.
+    pub(crate) fn is_open_at(&self, at: UnixSeconds) -> bool {
+        self.zone.at(at).is_some_and(|local| self.is_open(local.date(), local.time()))
     }
 
     fn is_open(&self, date: Date, time: Time) -> bool {

@@ -107,12 +107,14 @@ impl Block {
 
 impl Named {
     /// Which sorts of thing it names.
-    pub(crate) const fn axes(&self) -> [bool; 4] {
+    pub(crate) const fn axes(&self) -> [bool; 6] {
         [
             self.services.is_some(),
             self.recipients.is_some(),
             self.assets.is_some(),
             self.chains.is_some(),
+            self.contracts.is_some(),
+            self.categories.is_some(),
         ]
     }
 
@@ -122,6 +124,8 @@ impl Named {
         entries.extend(self.recipients.iter().flatten().map(ToString::to_string));
         entries.extend(self.assets.iter().flatten().map(ToString::to_string));
         entries.extend(self.chains.iter().flatten().map(ToString::to_string));
+        entries.extend(self.contracts.iter().flatten().map(|to| format!("contract {to}")));
+        entries.extend(self.categories.iter().flatten().map(ToString::to_string));
         entries
     }
 
@@ -133,6 +137,8 @@ impl Named {
         add(&mut self.recipients, other.recipients.as_ref());
         add(&mut self.assets, other.assets.as_ref());
         add(&mut self.chains, other.chains.as_ref());
+        add(&mut self.contracts, other.contracts.as_ref());
+        add(&mut self.categories, other.categories.as_ref());
     }
 
     fn has_empty_list(&self) -> bool {
