@@ -17,6 +17,7 @@
 pub mod admission;
 pub mod approval;
 pub mod ask;
+pub mod catalogue;
 pub mod chain;
 pub mod compare;
 pub mod compile;
@@ -30,6 +31,7 @@ pub mod evidence;
 mod fixture;
 pub mod intent;
 pub mod ledger;
+pub mod lint;
 pub mod money;
 #[cfg(doctest)]
 mod must_not_compile;

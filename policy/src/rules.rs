@@ -127,7 +127,7 @@ use crate::party::AgentId;
 use crate::rows::Protocol;
 use crate::subject::Subject;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "printed by the command line"))]
+#[cfg(test)]
 pub(crate) use file::schema;
 pub(crate) use approvers::Answer;
 pub use approvers::{
@@ -342,6 +342,12 @@ impl Policy {
     /// [`PolicyError::TooLarge`] or [`PolicyError::Malformed`] with line and reason.
     pub fn parse(yaml: &str) -> Result<Self, PolicyError> {
         file::parse(yaml)
+    }
+
+    /// The JSON Schema (2020-12) of a policy file, for editors.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        file::schema().to_value()
     }
 
     /// Its name.

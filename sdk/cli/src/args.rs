@@ -1,5 +1,7 @@
 //! The command line, as clap reads it. No behaviour.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -8,6 +10,8 @@ use tercet_signer::gate::CrashPoint;
 use url::Url;
 
 use crate::exit::EXIT_TABLE;
+
+pub use policy::{Backtest, Check, Diff, Explain, PayKind, Policy, Test};
 
 /// Wallets whose private key never exists, for agents and the people who answer for them.
 #[derive(Debug, Parser)]
@@ -53,7 +57,7 @@ pub enum Command {
     /// Look at payments.
     #[command(subcommand)]
     Payment(Payment),
-    /// Check, sign, install and question policies.
+    /// Write policies, try them before they bite, sign and install them.
     #[command(subcommand)]
     Policy(Policy),
     /// Look at the signer nodes.
@@ -256,74 +260,6 @@ pub enum Payment {
         #[arg(long, default_value_t = 20)]
         limit: u16,
     },
-}
-
-/// `tercet policy`.
-#[derive(Debug, Subcommand)]
-pub enum Policy {
-    /// Read a policy file and say what it means.
-    Check {
-        /// YAML.
-        file: PathBuf,
-    },
-    /// Sign a policy file's exact text.
-    Sign {
-        /// YAML, or a signed policy to add signatures to.
-        file: PathBuf,
-        /// Where to write the signed policy; without it, to standard output.
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// The signatures.
-        #[command(flatten)]
-        keys: Keys,
-    },
-    /// Install a signed policy.
-    Put {
-        /// What `policy sign` wrote.
-        file: PathBuf,
-    },
-    /// Ask a policy about a payment, and see every rule's answer.
-    Explain(Box<Explain>),
-}
-
-/// `tercet policy explain`.
-#[derive(Debug, ClapArgs)]
-pub struct Explain {
-    /// YAML, or a signed policy.
-    pub file: PathBuf,
-    /// The payment: `transfer` or `x402`.
-    #[arg(long, value_name = "KIND", default_value = "x402")]
-    pub pay: PayKind,
-    /// How much, in USDC: `0.50`.
-    #[arg(long, required_unless_present = "intent")]
-    pub amount: Option<String>,
-    /// Who is paid.
-    #[arg(long, required_unless_present = "intent")]
-    pub to: Option<alloy_primitives::Address>,
-    /// The URL that is paid for; for x402.
-    #[arg(long)]
-    pub service: Option<String>,
-    /// The chain.
-    #[arg(long, default_value = "eip155:8453")]
-    pub chain: tercet_policy::chain::Chain,
-    /// A JSON file with a payment intent, instead of the above.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["amount", "to", "service"])]
-    pub intent: Option<PathBuf>,
-    /// A JSON file with past payments: `[{"amount","to","service","at"}]`; without it, none.
-    #[arg(long, value_name = "FILE")]
-    pub ledger: Option<PathBuf>,
-    /// The moment to judge at, Unix seconds; without it, now.
-    #[arg(long, value_name = "SECONDS")]
-    pub at: Option<u64>,
-}
-
-/// Kinds of payment one can ask about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum PayKind {
-    /// An ERC-20 transfer.
-    Transfer,
-    /// An x402 `exact` payment.
-    X402,
 }
 
 /// `tercet node`.

@@ -1,214 +1,255 @@
 //! `tercet policy explain`: every rule's answer to one payment.
 
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
 
-use alloy_primitives::{Address, B256, address};
-use serde::Deserialize;
-use serde_json::json;
-use tercet_policy::chain::{Asset, Chain};
-use tercet_policy::decision::{Ask, Decision, Finding, Verdict, decide};
-use tercet_policy::document::ContentHash;
-use tercet_policy::intent::{
-    INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, SignedIntent, Transfer, X402Exact,
-};
-use tercet_policy::ledger::Ledger;
-use tercet_policy::money::Amount;
-use tercet_policy::proposal::{ChainTerms, Slot};
-use tercet_policy::rows::{PaymentKind, SpendRow};
-use tercet_policy::rules::Policy;
-use tercet_policy::time::UnixSeconds;
+use serde_json::{Value, json};
+use tercet::client::Client;
+use tercet_policy::decision::{Decision, Finding, Opinion, Outcome, Verdict};
+use tercet_policy::intent::{PaymentIntent, SignedIntent};
+use tercet_policy::party::AgentId;
+use tercet_policy::rules::{Mode, Policy};
 
-use super::{json_of, parse, policy_text};
+use super::file::{Source, form, registry, signed_body};
+use super::history::{self, Fate};
+use super::moment;
+use super::payment::{Asked, PaymentFile, Who};
+use super::table::{self, or_dash};
+use super::trial::Trial;
+use super::{in_force, json_of};
 use crate::answer::Answer;
-use crate::args::{Explain, PayKind};
+use crate::args::{Args, Explain};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::file::{read_json, read_text};
-
-const USDC: &str = "USDC";
-/// Stands for any wallet: policies do not look at it.
-const ANY_WALLET: Address = address!("0x0000000000000000000000000000000000000001");
-const VALIDITY_SECONDS: u64 = 60;
-
-/// A payment of the past, as `--ledger` lists them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PastPayment {
-    /// In USDC: `"0.50"`.
-    pub amount: String,
-    /// Who was paid.
-    pub to: Address,
-    /// The service, for x402.
-    #[serde(default)]
-    pub service: Option<Service>,
-    /// When, Unix seconds.
-    pub at: UnixSeconds,
-}
+use crate::file::read_text;
+use crate::line as coordinator;
 
 /// Runs the command. A refusal is an answer, and ends with [`Exit::Refused`].
-///
-/// # Errors
-/// [`CliError`].
-pub(super) fn run(ask: &Explain) -> Result<Answer, CliError> {
-    let policy = parse(&ask.file, &policy_text(&ask.file)?)?;
-    let now = ask.at.map_or_else(now, UnixSeconds);
-    let intent = match &ask.intent {
-        Some(file) => read_intent(file)?,
-        None => intent_of(ask, &policy, now)?,
-    };
-    let ledger = match &ask.ledger {
-        Some(file) => ledger(read_json(file, "a list of past payments")?, &policy, ask.chain)?,
-        None => Ledger::new(),
-    };
-    let asked = Ask::of(&intent).map_err(|unknown| CliError::Usage(unknown.to_string()))?;
-    let decision = decide(&policy, &asked, &ledger, now);
-    Ok(answer(&decision, &asked, &policy))
+pub(super) async fn run(ask: &Explain, args: &Args) -> Result<Answer, CliError> {
+    let (mut sources, intent) = read_files(ask)?;
+    if sources.is_empty() {
+        let agent = ask.agent.as_ref().or(intent.as_ref().map(|intent| &intent.agent));
+        sources = from_coordinator(agent, &coordinator::open(args)?).await?;
+    }
+    let policies: Vec<_> = sources.iter().map(|source| &source.policy).collect();
+    let asked = asked(ask, intent, &policies)?;
+    let registry = registry(ask.registry.as_deref())?;
+    let mut trial = Trial::new(policies.clone(), registry.as_ref());
+    if let Some(file) = &ask.history {
+        fill(&mut trial, file, &who(ask, &policies)?)?;
+    }
+    let decision = trial.decide(&asked).map_err(CliError::Usage)?;
+    Ok(answer(&decision, &notes(&asked, &policies), &sources))
 }
 
-fn answer(decision: &Decision, asked: &Ask<'_>, policy: &Policy) -> Answer {
-    let approved = decision.verdict == Verdict::Approve;
-    let mut lines = vec![format!(
-        "{}: policy {} (epoch {})",
-        if approved { "approved" } else { "refused" },
-        decision.policy,
-        decision.epoch
-    )];
-    if policy.agent() != asked.agent {
-        lines.push(format!("  the policy is for agent {}, not {}", policy.agent(), asked.agent));
+/// Policies and at most one intent.
+fn read_files(ask: &Explain) -> Result<(Vec<Source>, Option<PaymentIntent>), CliError> {
+    let mut intent = ask.intent.as_deref().map(read_intent).transpose()?;
+    let mut sources = Vec::new();
+    for path in &ask.files {
+        let text = read_text(path)?;
+        let is_json = text.trim_start().starts_with('{');
+        if is_json && signed_body(&text).is_none() {
+            if intent.replace(read_intent(path)?).is_some() {
+                return Err(CliError::Usage("give one payment intent at most".into()));
+            }
+        } else {
+            sources.push(Source::read(path)?);
+        }
     }
-    lines.extend(decision.findings.iter().map(line));
-    if !approved && decision.violations().next().is_none() {
-        lines.push("  no rule grants this, and silence is refusal".into());
-    }
-    let exit = if approved { Exit::Ok } else { Exit::Refused };
-    let json = json!({ "approved": approved, "decision": json_of(decision) });
-    Answer::new(lines.join("\n"), json).ending(exit)
+    Ok((sources, intent))
 }
 
-fn line(finding: &Finding) -> String {
-    let mark = match (finding.kept, finding.grants) {
-        (false, _) => "NO ",
-        (true, true) => "yes",
-        (true, false) => "ok ",
+async fn from_coordinator(
+    agent: Option<&AgentId>,
+    client: &Client,
+) -> Result<Vec<Source>, CliError> {
+    let missing = "name a policy file, or --agent for the policy that the coordinator holds";
+    let agent = agent.ok_or_else(|| CliError::Usage(missing.into()))?;
+    let held = in_force(client, agent).await?;
+    held.into_iter().map(|(path, yaml)| Source::of(&path, yaml)).collect()
+}
+
+fn who(ask: &Explain, policies: &[&Policy]) -> Result<Who, CliError> {
+    let who = Who::of(policies).map_err(CliError::Usage)?;
+    Ok(Who {
+        agent: ask.agent.clone().unwrap_or(who.agent),
+        wallet: ask.wallet.unwrap_or(who.wallet),
+    })
+}
+
+fn asked(
+    ask: &Explain,
+    intent: Option<PaymentIntent>,
+    policies: &[&Policy],
+) -> Result<Asked, CliError> {
+    let at = moment::given_or_now(ask.at.as_deref())?;
+    let file = flags(ask)?;
+    let Some(intent) = intent else {
+        let Some(file) = file else {
+            return Err(CliError::Usage("give --amount and --to, or a payment intent".into()));
+        };
+        return file.asked(&who(ask, policies)?, at).map_err(CliError::Usage);
     };
-    format!("  {mark}  {finding}")
+    let balance = ask.balance.as_deref().map(super::payment::money).transpose();
+    let balance = balance.map_err(CliError::Usage)?.map(|money| money.amount);
+    Ok(Asked { fee_wei: fee(ask)?, balance, ..Asked::of(intent, at) })
+}
+
+fn flags(ask: &Explain) -> Result<Option<PaymentFile>, CliError> {
+    let Some(amount) = ask.amount.clone() else { return Ok(None) };
+    Ok(Some(PaymentFile {
+        pay: ask.pay,
+        amount,
+        to: ask.to,
+        service: ask.service.clone(),
+        method: word(ask.method.as_deref(), "a method of HTTP")?,
+        session: word(ask.session.as_deref(), "the name of a session")?,
+        context: object(ask.context.as_deref())?,
+        chain: Some(ask.chain),
+        fee_wei: fee(ask)?,
+        balance: ask.balance.clone(),
+        ..PaymentFile::default()
+    }))
+}
+
+fn fee(ask: &Explain) -> Result<Option<tercet_policy::money::Amount>, CliError> {
+    word(ask.fee_wei.as_deref(), "a whole number of wei")
+}
+
+fn word<T: serde::de::DeserializeOwned>(
+    given: Option<&str>,
+    what: &str,
+) -> Result<Option<T>, CliError> {
+    let Some(given) = given else { return Ok(None) };
+    let bad = |_| CliError::Usage(format!("{given:?} is not {what}"));
+    serde_json::from_value(Value::from(given)).map(Some).map_err(bad)
+}
+
+fn object<T: serde::de::DeserializeOwned + Default>(given: Option<&str>) -> Result<T, CliError> {
+    let Some(given) = given else { return Ok(T::default()) };
+    serde_json::from_str(given).map_err(|bad| CliError::Usage(format!("--context: {bad}")))
 }
 
 fn read_intent(file: &Path) -> Result<PaymentIntent, CliError> {
     let text = read_text(file)?;
     let signed = serde_json::from_str::<SignedIntent>(&text).map(|signed| signed.document);
-    signed.or_else(|_| serde_json::from_str(&text)).map_err(|error| CliError::Form {
-        path: file.into(),
-        expected: "a payment intent",
-        detail: error.to_string(),
-    })
+    signed
+        .or_else(|_| serde_json::from_str(&text))
+        .map_err(|error| form(file, "a payment intent", error.to_string()))
 }
 
-fn intent_of(ask: &Explain, policy: &Policy, now: UnixSeconds) -> Result<PaymentIntent, CliError> {
-    let (Some(amount), Some(to)) = (&ask.amount, ask.to) else {
-        return Err(CliError::Usage("give --amount and --to, or --intent".into()));
+/// Takes the payments of a history in, as they went.
+fn fill(trial: &mut Trial<'_>, file: &Path, who: &Who) -> Result<(), CliError> {
+    for past in history::read(file, who)?.payments {
+        let taken = match past.fate {
+            Fate::Paid => trial.record(&past.asked, past.counted),
+            Fate::Refused => {
+                trial.refuse(past.asked.at);
+                Ok(())
+            }
+            Fate::Void => {
+                trial.fail(past.asked.at);
+                Ok(())
+            }
+        };
+        taken.map_err(|reason| form(file, "a list of payments", reason))?;
+    }
+    Ok(())
+}
+
+/// What a node would say beyond the rules.
+fn notes(asked: &Asked, policies: &[&Policy]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Ok(ask) = asked.ask() {
+        let others = policies.iter().filter(|policy| !policy.applies_to(&ask));
+        notes.extend(others.map(|policy| {
+            format!(
+                "policy {} is for {}, not for {} with wallet {}, so its rules say nothing",
+                policy.name(),
+                policy.subject(),
+                ask.agent,
+                ask.wallet
+            )
+        }));
+    }
+    if policies.iter().all(|policy| policy.agent().is_none()) {
+        notes.push("no policy of the agent itself is given: a node refuses without one".into());
+    }
+    notes
+}
+
+fn answer(decision: &Decision, notes: &[String], sources: &[Source]) -> Answer {
+    let approved = decision.verdict == Verdict::Approve;
+    let names = sources.iter().map(|source| {
+        let policy = &source.policy;
+        format!("{} (epoch {}, {})", policy.name(), policy.epoch(), policy.subject())
+    });
+    let names: Vec<_> = names.collect();
+    let mut lines = vec![format!("{}: {}", verdict_word(decision.verdict), names.join(", "))];
+    lines.extend(notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(findings(decision, sources));
+    if decision.verdict == Verdict::Refuse && decision.violations().next().is_none() {
+        lines.push("  no rule grants this, and silence is refusal".into());
+    }
+    let exit = if approved { Exit::Ok } else { Exit::Refused };
+    let json = json!({ "approved": approved, "notes": notes, "decision": json_of(decision) });
+    Answer::new(lines.join("\n"), json).ending(exit)
+}
+
+/// How people read a verdict.
+pub(super) const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approve => "approved",
+        Verdict::AskHuman => "asks a human",
+        Verdict::Refuse => "refused",
+    }
+}
+
+fn findings(decision: &Decision, sources: &[Source]) -> Vec<String> {
+    let head = ["policy", "epoch", "line", "rule", "outcome", "limit", "current", "asked", "resets at"];
+    let mut rows = Vec::new();
+    for opinion in &decision.policies {
+        rows.extend(opinion.findings.iter().map(|found| row(opinion, found, sources)));
+    }
+    if rows.is_empty() { Vec::new() } else { table::lines(head, &rows) }
+}
+
+fn row(opinion: &Opinion, found: &Finding, sources: &[Source]) -> [String; 9] {
+    let source = sources.iter().find(|source| {
+        let policy = &source.policy;
+        policy.name() == opinion.policy && policy.subject() == &opinion.subject
+    });
+    let line = source.and_then(|source| source.policy.rules().get(found.rule));
+    let per = found.per.as_ref().map_or_else(String::new, |per| format!(" per {per}"));
+    [
+        opinion.policy.clone(),
+        opinion.epoch.to_string(),
+        or_dash(line.map(|rule| rule.line())),
+        found.kind.clone(),
+        outcome(opinion.mode, found),
+        format!("{}{per}", found.limit),
+        or_dash(found.current.as_ref()),
+        found.asked.clone(),
+        or_dash(found.resets_at.map(moment::text)),
+    ]
+}
+
+fn outcome(mode: Mode, found: &Finding) -> String {
+    let word = match found.outcome {
+        Outcome::Kept if found.grants => "grants",
+        Outcome::Kept => "kept",
+        Outcome::Warns => "warns",
+        Outcome::Asks => "asks",
+        Outcome::Refuses => "refuses",
     };
-    let asset = usdc(ask.chain)?;
-    let amount = usdc_amount(amount, asset)?;
-    let (chain, token) = (asset.chain, asset.token);
-    let payment = match ask.pay {
-        PayKind::Transfer => Payment::Transfer(Transfer { chain, token, to, amount }),
-        PayKind::X402 => {
-            let resource = resource(ask.service.as_deref())?;
-            let service =
-                Service::of(&resource).map_err(|refusal| CliError::Usage(refusal.to_string()))?;
-            let valid_before = now.plus(VALIDITY_SECONDS);
-            Payment::X402Exact(X402Exact {
-                chain,
-                token,
-                to,
-                amount,
-                valid_before,
-                resource,
-                service,
-            })
-        }
-    };
-    Ok(PaymentIntent {
-        version: INTENT_VERSION,
-        id: IntentId([0; 32]),
-        agent: policy.agent().clone(),
-        wallet: ANY_WALLET,
-        payment,
-        created_at: now,
-        expires_at: now.plus(VALIDITY_SECONDS),
-    })
+    let would = mode == Mode::Warn && matches!(found.outcome, Outcome::Asks | Outcome::Refuses);
+    let freezes = if found.freezes { ", freezes" } else { "" };
+    let asks = found.approvers.as_ref().filter(|_| found.outcome == Outcome::Asks);
+    let asks = asks.map_or_else(String::new, |who| format!(" {who}"));
+    if would { format!("({word}{asks}{freezes})") } else { format!("{word}{asks}{freezes}") }
 }
 
-/// A URL as given; a bare host stands for its `https` root.
-fn resource(service: Option<&str>) -> Result<String, CliError> {
-    match service {
-        Some(url) if url.contains("://") => Ok(url.to_owned()),
-        Some(host) => Ok(format!("https://{host}/")),
-        None => Err(CliError::Usage(
-            "an x402 payment is for a service: give --service URL, or --pay transfer".into(),
-        )),
-    }
-}
-
-fn usdc(chain: Chain) -> Result<&'static Asset, CliError> {
-    Asset::by_symbol(chain, USDC)
-        .ok_or_else(|| CliError::Usage(format!("there is no {USDC} on {chain}")))
-}
-
-fn usdc_amount(text: &str, asset: &Asset) -> Result<Amount, CliError> {
-    Amount::parse_decimal(text, asset.decimals)
-        .map_err(|source| CliError::Amount { given: text.to_owned(), source })
-}
-
-fn ledger(past: Vec<PastPayment>, policy: &Policy, chain: Chain) -> Result<Ledger, CliError> {
-    let mut past = past;
-    past.sort_by_key(|payment| payment.at);
-    let mut ledger = Ledger::new();
-    for (place, payment) in past.into_iter().enumerate() {
-        let row = row(payment, place, policy, usdc(chain)?)?;
-        ledger.record(&row).map_err(|error| CliError::Failed(error.to_string()))?;
-    }
-    Ok(ledger)
-}
-
-fn row(
-    past: PastPayment,
-    place: usize,
-    policy: &Policy,
-    asset: &'static Asset,
-) -> Result<SpendRow, CliError> {
-    let mut id = [0xff; 32];
-    for (byte, place) in id.iter_mut().zip(place.to_be_bytes()) {
-        *byte = place;
-    }
-    let (chain, token) = (asset.chain, asset.token);
-    let kind = if past.service.is_some() { PaymentKind::X402Exact } else { PaymentKind::Transfer };
-    let nonce = B256::from(id);
-    Ok(SpendRow {
-        intent: IntentId(id),
-        content_hash: ContentHash(id),
-        agent: policy.agent().clone(),
-        wallet: ANY_WALLET,
-        kind,
-        chain,
-        token,
-        amount: usdc_amount(&past.amount, asset)?,
-        recipient: Some(past.to),
-        service: past.service,
-        cancels: None,
-        slot: Slot::Eip3009 { wallet: ANY_WALLET, chain, token, nonce },
-        digest: nonce,
-        replaces: None,
-        terms: ChainTerms::Eip3009 { nonce, valid_after: UnixSeconds(0), valid_before: past.at },
-        policy: policy.name().to_owned(),
-        policy_epoch: policy.epoch(),
-        at: past.at,
-    })
-}
-
-fn now() -> UnixSeconds {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixSeconds(since.as_secs())
+/// Where the coordinator's policies seem to come from in messages.
+pub(super) fn held_path(name: &str) -> PathBuf {
+    PathBuf::from(format!("coordinator:{name}"))
 }

@@ -1,0 +1,45 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::rules::{Policy, Then};
+
+const HEAD: &str = "policy: p\nepoch: 1\napplies_to: { agent: research-01 }\n\
+    lists:\n  vendors: [api.search.example]\ncontext: { confidence: decimal }\nrules:\n";
+
+/// The keys of an entry of `rules`, by the schema that is derived from what is read.
+fn keys() -> BTreeSet<String> {
+    let schema = Policy::json_schema();
+    let properties = schema["$defs"]["RuleFile"]["properties"].as_object().unwrap();
+    let beside = ["then", "approvers"];
+    properties.keys().filter(|key| !beside.contains(&key.as_str())).cloned().collect()
+}
+
+#[test]
+fn the_catalogue_names_the_rules_that_are_read_and_no_other() {
+    let named: BTreeSet<_> = entries().iter().map(|entry| entry.word.to_owned()).collect();
+    assert_eq!(named, keys());
+    assert_eq!(named.len(), entries().len(), "a word is there twice");
+}
+
+#[test]
+fn every_example_is_a_rule_of_its_kind_with_each_of_its_outcomes() {
+    for entry in entries() {
+        for outcome in ["refuse", "ask", "warn"] {
+            let indented = entry.example.replace('\n', "\n  ");
+            let text = format!("{HEAD}  {indented}\n    then: {outcome}\n");
+            let read = Policy::parse(&text);
+            assert_eq!(read.is_ok(), entry.outcomes.contains(&outcome), "{text}\n{read:?}");
+            let Ok(policy) = read else { continue };
+            let [rule] = policy.rules() else { panic!("{text}") };
+            assert!(rule.kind().word().starts_with(entry.word), "{text}");
+            assert_eq!(rule.then().word(), outcome);
+        }
+    }
+    assert_eq!(Then::default().word(), "refuse");
+}
+
+#[test]
+fn the_reference_in_the_repository_is_what_is_printed() {
+    let held = include_str!("../../REFERENCE.md");
+    assert_eq!(held, markdown(), "write it anew: tercet policy reference > policy/REFERENCE.md");
+}
