@@ -17,9 +17,11 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits, ReadToken};
 use crate::crash::CrashPlan;
 use crate::directory::Directory;
+use crate::payment::book::SharedBook;
 use crate::payment::driver::Running;
 use crate::relay::Relay;
 use crate::replay::Replays;
+use crate::shelf::Shelf;
 use crate::store::{Store, StoreError};
 
 /// A running coordinator. Cheap to clone.
@@ -33,6 +35,8 @@ struct Shared {
     limits: Limits,
     store: Store,
     directory: Directory,
+    shelf: Shelf,
+    book: SharedBook,
     relay: Relay,
     replays: Replays,
     clerk: Arc<dyn Clerk>,
@@ -66,12 +70,16 @@ impl App {
     /// [`StoreError`]
     pub async fn new(config: &Config, parts: Parts) -> Result<Self, StoreError> {
         let directory = Directory::new(&config.nodes, parts.store.agents().await?);
+        let shelf = Shelf::load(&parts.store, &config.authority).await?;
+        let book = SharedBook::load(&parts.store).await?;
         Ok(Self(Arc::new(Shared {
             authority: config.authority.clone(),
             read_tokens: config.read_tokens.clone(),
             limits: config.limits,
             store: parts.store,
             directory,
+            shelf,
+            book,
             relay: Relay::default(),
             replays: Replays::default(),
             clerk: parts.clerk,
@@ -114,6 +122,18 @@ impl App {
     #[must_use]
     pub fn directory(&self) -> &Directory {
         &self.0.directory
+    }
+
+    /// The documents that payments are judged by.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.0.shelf
+    }
+
+    /// What was spent, as the preview sees it.
+    #[must_use]
+    pub fn book(&self) -> &SharedBook {
+        &self.0.book
     }
 
     /// The relay.
@@ -196,19 +216,29 @@ impl App {
         }
     }
 
-    /// The documents of every group that a node is in: enrolments first.
+    /// The documents of every group that a node is in: enrolments first, then what judges all.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn documents_for(&self, node: &NodeId) -> Result<Vec<ToNode>, StoreError> {
+        let records = self.directory().agents_of(node);
         let mut documents = Vec::new();
-        for record in self.directory().agents_of(node) {
-            let agent = record.enrolment.document.agent.clone();
+        let mut agents = std::collections::BTreeSet::new();
+        for record in records {
+            agents.insert(record.enrolment.document.agent.clone());
             documents.push(ToNode::Enrolment { document: record.enrolment });
             documents.extend(record.freeze.map(|document| ToNode::Freeze { document }));
-            let policy = self.store().policy(&agent).await?;
-            documents.extend(policy.map(|p| ToNode::Policy { document: p.document }));
         }
+        if agents.is_empty() {
+            return Ok(documents);
+        }
+        let policies = self.store().policies_in_force().await?;
+        let theirs = policies.into_iter().filter(|policy| {
+            policy.agent.as_ref().is_none_or(|agent| agents.contains(agent))
+        });
+        documents.extend(theirs.map(|policy| ToNode::Policy { document: policy.document }));
+        let registry = self.store().registry().await?;
+        documents.extend(registry.map(|r| ToNode::Registry { document: r.document }));
         Ok(documents)
     }
 
@@ -219,6 +249,15 @@ impl App {
             let node = &record.enrolment.document.keys(party).id;
             // A node that is away gets it when it connects.
             let _ = self.relay().send(node, document.clone());
+        }
+    }
+
+    /// Sends a document to every node of every group that is connected, once to each.
+    pub fn push_to_all(&self, document: &ToNode) {
+        for node in self.relay().connected() {
+            if !self.directory().agents_of(&node).is_empty() {
+                let _ = self.relay().send(&node, document.clone());
+            }
         }
     }
 }

@@ -141,10 +141,16 @@ impl Directory {
         agents.insert(id, AgentRecord { enrolment, freeze, aux: None });
     }
 
-    /// Takes a freeze in that the store has taken.
+    /// Takes a freeze in that the store has taken. Two that the store took one after the other may
+    /// come here in another order.
     pub fn put_freeze(&self, freeze: Signed<Freeze>) {
         let agent = freeze.document.agent.clone();
-        self.change(&agent, |record| record.freeze = Some(freeze));
+        self.change(&agent, |record| {
+            let held = record.freeze.as_ref();
+            if held.is_none_or(|held| freeze.document.supersedes(&held.document)) {
+                record.freeze = Some(freeze);
+            }
+        });
     }
 
     /// Takes in that a group has aux info.

@@ -7,12 +7,16 @@
 //! Does not protect against: somebody on the wire. TLS is ended in front of this listener.
 
 mod agents;
+mod approvals;
 mod call;
+mod decide;
 mod guard;
 mod nodes;
 mod payments;
 mod policies;
 mod problem;
+mod registry;
+mod reports;
 mod relay;
 mod wallets;
 
@@ -41,7 +45,8 @@ pub use problem::HttpError;
     ),
     components(schemas(tercet_api::problem::Problem)),
     tags(
-        (name = "agents", description = "Enrolment, freezing, policies"),
+        (name = "agents", description = "Enrolment, freezing"),
+        (name = "policies", description = "Signed policies, what they say, who is who"),
         (name = "wallets", description = "Wallets and the ceremonies that make them"),
         (name = "payments", description = "Payments from signed intents"),
         (name = "nodes", description = "Signer nodes and their relay"),
@@ -57,7 +62,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(agents::show))
         .routes(routes!(agents::freeze))
         .routes(routes!(agents::unfreeze))
-        .routes(routes!(policies::put, policies::current))
+        .routes(routes!(policies::put, policies::list))
+        .routes(routes!(policies::named))
+        .routes(routes!(decide::decide))
+        .routes(routes!(registry::put, registry::current))
+        .routes(routes!(registry::counterparties))
+        .routes(routes!(registry::counterparty))
+        .routes(routes!(policies::put_of_agent, policies::current))
         .routes(routes!(policies::history))
         .routes(routes!(wallets::create, wallets::list))
         .routes(routes!(wallets::show))
@@ -66,6 +77,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(payments::create, payments::list))
         .routes(routes!(payments::show))
         .routes(routes!(payments::sign_again))
+        .routes(routes!(approvals::answer))
+        .routes(routes!(approvals::list))
+        .routes(routes!(reports::create, reports::list))
         .routes(routes!(nodes::list))
         .routes(routes!(nodes::health))
         .routes(routes!(nodes::livez))

@@ -23,6 +23,7 @@ pub mod payment;
 pub mod relay;
 pub mod replay;
 pub mod server;
+pub mod shelf;
 pub mod store;
 
 pub use server::{RunError, run};

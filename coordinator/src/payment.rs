@@ -1,6 +1,7 @@
 //! A payment's way through the coordinator: a pure state machine, and a driver that does what it
 //! says and survives being killed anywhere.
 
+pub mod book;
 pub mod driver;
 mod evidence;
 mod outcome;

@@ -13,6 +13,7 @@ mod nodes;
 mod nonces;
 mod payments;
 mod policies;
+mod reports;
 mod wallets;
 
 use std::path::{Path, PathBuf};
@@ -30,8 +31,9 @@ use tercet_policy::time::UnixSeconds;
 pub use agents::AgentRecord;
 pub use ceremonies::{CeremonyRecord, NewCeremony};
 pub use nonces::{Allocated, NonceWish};
-pub use payments::{Change, Facts, NewPayment, PageWish, PaymentRecord, Taken};
-pub use policies::PolicyRecord;
+pub use payments::{Asked, Change, Facts, NewPayment, PageWish, PaymentRecord, Taken};
+pub use policies::{PlacedPolicy, PolicyRecord, PolicyWish, RegistryRecord};
+pub use reports::ReportRecord;
 pub use wallets::WalletRecord;
 
 /// Connections that only read.

@@ -11,5 +11,6 @@ pub mod auth;
 pub mod payment;
 pub mod policy;
 pub mod problem;
+pub mod registry;
 pub mod relay;
 pub mod resource;

@@ -14,14 +14,14 @@ use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::proposal::ProposalClaim;
 use tercet_policy::refusal::Refusal;
+use tercet_policy::registry::SignedRegistry;
+use tercet_policy::report::SignedReport;
 use tercet_policy::rules::SignedPolicy;
 use tercet_policy::subject::Subject;
 
 /// Largest relay frame as JSON text, in bytes: a document of the largest size, however it is
 /// escaped. A sealed Noise frame in base64 with its envelope takes less.
 pub const RELAY_FRAME_BYTES_MAX: usize = 1024 * 1024;
-/// Most approvals that travel with a payment; further ones are not looked at.
-pub const APPROVALS_MAX: usize = 16;
 /// Largest sealed frame inside a relay frame, in bytes (a Noise message is at most 65,535).
 pub const SEALED_FRAME_BYTES_MAX: usize = 65_535;
 /// Most sealed frames of one session in one direction; a ceremony takes a few hundred.
@@ -80,6 +80,16 @@ pub enum ToNode {
         /// Signed by the authority.
         document: SignedPolicy,
     },
+    /// The counterparty registry; sent on connection and when it changes.
+    Registry {
+        /// Signed by the authority.
+        document: SignedRegistry,
+    },
+    /// What an agent says became of one of its payments. The same again changes nothing.
+    Report {
+        /// Signed by the agent.
+        document: SignedReport,
+    },
     /// Make the group's aux info with the other two parties.
     Prepare {
         /// This run.
@@ -102,8 +112,9 @@ pub enum ToNode {
         envelope: SignedIntent,
         /// What the courier says it is; compared, never believed.
         claim: ProposalClaim,
-        /// What people said to it, each signed; at most [`APPROVALS_MAX`]. Whose word counts, the
-        /// policies say.
+        /// What people said to it, each signed. At most
+        /// [`APPROVALS_MAX`](tercet_policy::approval::APPROVALS_MAX) are looked at, and the
+        /// policies say whose word counts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         approvals: Vec<SignedApproval>,
     },
@@ -139,11 +150,11 @@ pub enum FromNode {
     },
     /// A document arrived and was taken or refused.
     Document {
-        /// `enrolment`, `freeze` or `policy`.
+        /// `enrolment`, `freeze`, `policy` or `registry`.
         kind: String,
         /// Whom it is about.
         subject: Subject,
-        /// Its epoch.
+        /// Its epoch; 0 for a report, which has none.
         epoch: u64,
         /// Why it was refused, if it was.
         refused: Option<String>,

@@ -8,6 +8,7 @@ use tercet_api::relay::ToNode;
 use tercet_api::resource::{AgentView, EnrolAgent, FreezeAgent};
 use tercet_policy::document::{DocumentError, Enrolment, Freeze, Signed};
 use tercet_policy::party::{AgentId, Party};
+use tercet_policy::subject::Subject;
 
 use super::HttpError;
 use super::call::{Look, Named, SelfSigned};
@@ -173,7 +174,7 @@ pub(super) fn stale(epoch: u64) -> HttpError {
 async fn view(app: &App, record: &AgentRecord) -> Result<AgentView, HttpError> {
     let enrolment = &record.enrolment.document;
     let freeze = record.freeze.as_ref().map(|signed| &signed.document);
-    let policy = app.store().policy(&enrolment.agent).await?;
+    let policy = app.store().policy(&Subject::Agent(enrolment.agent.clone())).await?;
     Ok(AgentView {
         id: enrolment.agent.clone(),
         epoch: enrolment.epoch,

@@ -58,7 +58,10 @@ pub(super) async fn create(
     driver::wait(&app, &id).await;
     let record = app.store().payment(&id).await?.unwrap_or(record);
     let status = match (record.state.status(), fresh) {
-        (PaymentStatus::Received | PaymentStatus::Signing, _) => StatusCode::ACCEPTED,
+        (
+            PaymentStatus::Received | PaymentStatus::AwaitingApproval | PaymentStatus::Signing,
+            _,
+        ) => StatusCode::ACCEPTED,
         (_, true) => StatusCode::CREATED,
         (_, false) => StatusCode::OK,
     };
@@ -236,17 +239,18 @@ pub(super) async fn list(
     Ok(Json(PaymentPage { payments: records.into_iter().map(view).collect(), next_cursor }))
 }
 
-fn cursor(serial: i64) -> String {
+pub(super) fn cursor(serial: i64) -> String {
     URL_SAFE_NO_PAD.encode(serial.to_be_bytes())
 }
 
-fn place(cursor: &str) -> Result<i64, HttpError> {
+pub(super) fn place(cursor: &str) -> Result<i64, HttpError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let bytes: Option<[u8; 8]> = bytes.and_then(|bytes| bytes.try_into().ok());
     bytes.map(i64::from_be_bytes).ok_or_else(|| HttpError::malformed("this is no cursor of ours"))
 }
 
 pub(super) fn view(record: PaymentRecord) -> PaymentView {
+    let approval = super::approvals::view(&record).map(Box::new);
     let PaymentRecord { envelope, state, facts, created_at, updated_at, .. } = record;
     let intent = envelope.document;
     PaymentView {
@@ -256,6 +260,7 @@ pub(super) fn view(record: PaymentRecord) -> PaymentView {
         payment: intent.payment,
         status: state.status(),
         refusals: facts.refusals,
+        approval,
         slot: facts.slot.filter(|_| facts.digest.is_some()),
         digest: facts.digest,
         transaction: facts.transaction,

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tercet_api::payment::{PaymentStatus, RefusalBy};
 use tercet_policy::intent::IntentId;
-use tercet_policy::party::{AgentId, Party};
+use tercet_policy::party::Party;
 use tercet_policy::refusal::Refusal;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::state::{Effect, Event, Kind, State, step};
@@ -34,11 +34,8 @@ pub struct Running(Mutex<Table>);
 struct Table {
     past_signing: HashMap<IntentId, watch::Sender<bool>>,
     again: HashSet<IntentId>,
-    turns: HashMap<AgentId, Arc<tokio::sync::Mutex<()>>>,
+    news: HashMap<IntentId, Arc<Notify>>,
 }
-
-/// An agent's turn: from the look at its spending until what follows from it is stored.
-pub(super) type Turn = Arc<tokio::sync::OwnedMutexGuard<()>>;
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -51,14 +48,30 @@ impl Running {
             return false;
         }
         table.past_signing.insert(id, watch::Sender::new(false));
+        table.news.insert(id, Arc::default());
         true
     }
 
-    /// Waits until no other payment of the agent is between its preview and the store: of payments
-    /// side by side exactly those are let through that fit, and each node meets no other.
-    pub(super) async fn turn(&self, agent: &AgentId) -> Turn {
-        let turn = Arc::clone(self.lock().turns.entry(agent.clone()).or_default());
-        Arc::new(turn.lock_owned().await)
+    fn leave(&self, id: &IntentId) {
+        let mut table = self.lock();
+        table.past_signing.remove(id);
+        table.news.remove(id);
+    }
+
+    /// Tells whoever drives this payment that somebody said something about it.
+    pub fn news(&self, id: &IntentId) {
+        if let Some(news) = self.lock().news.get(id) {
+            news.notify_one();
+        }
+    }
+
+    /// Waits until there is news of this payment.
+    pub(super) async fn wait_for_news(&self, id: &IntentId) {
+        let news = self.lock().news.get(id).map(Arc::clone);
+        match news {
+            Some(news) => news.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     fn tell(&self, record: &PaymentRecord) {
@@ -75,18 +88,11 @@ impl Running {
 pub(super) struct Next {
     pub event: Event,
     pub facts: Facts,
-    /// Given back once the move is stored.
-    _turn: Option<Turn>,
 }
 
 impl Next {
     pub(super) const fn new(event: Event, facts: Facts) -> Self {
-        Self { event, facts, _turn: None }
-    }
-
-    /// The same, keeping the agent's turn until it is stored.
-    pub(super) fn in_turn(self, turn: Turn) -> Self {
-        Self { _turn: Some(turn), ..self }
+        Self { event, facts }
     }
 
     /// Only the detail is new.
@@ -102,7 +108,7 @@ pub fn begin(app: &App, id: IntentId) {
         let driven = app.clone();
         app.tasks().spawn(async move {
             drive(&driven, id).await;
-            driven.running().lock().past_signing.remove(&id);
+            driven.running().leave(&id);
         });
     }
 }
@@ -186,13 +192,14 @@ async fn settle(app: &App, record: &PaymentRecord, next: Next) -> (PaymentRecord
     }
 }
 
-/// The move on top of what somebody else stored meanwhile. Only signing again does that, and it
-/// changes the digest and the detail.
+/// The move on top of what somebody else stored meanwhile: signing again changes the digest and
+/// the detail, and people's answers are added.
 fn rebased(old: &PaymentRecord, newer: &PaymentRecord, next: Next) -> Next {
     let mut facts = next.facts;
     if facts.digest == old.facts.digest {
         facts.digest = newer.facts.digest;
     }
+    facts.approvals.clone_from(&newer.facts.approvals);
     Next { facts, ..next }
 }
 
@@ -209,6 +216,7 @@ async fn apply(
     let (event, facts, at) = (next.event, next.facts.clone(), app.clock().now());
     let change = Change { event, state, facts, at };
     let moved = app.store().change_payment(record, change).await?;
+    app.book().follow(record.state, &moved);
     if record.state != state {
         tracing::info!(payment = %record.id(), from = ?record.state, to = ?state, "payment moved");
     }
@@ -250,7 +258,7 @@ pub enum NotAgain {
 pub async fn sign_again(app: &App, record: PaymentRecord) -> Result<PaymentRecord, NotAgain> {
     let intent = &record.envelope.document;
     match (record.state, Kind::of(&intent.payment)) {
-        (State::Signing { .. } | State::Received, _) => return Err(NotAgain::Busy),
+        (State::Signing { .. } | State::Received | State::AwaitingApproval, _) => return Err(NotAgain::Busy),
         (State::Signed | State::Unknown, Kind::Authorization | Kind::Cancellation) => {}
         _ => return Err(NotAgain::Over),
     }
@@ -263,7 +271,7 @@ pub async fn sign_again(app: &App, record: PaymentRecord) -> Result<PaymentRecor
         return Err(NotAgain::Busy);
     }
     let _place = Again { app, id: record.id() };
-    let ask = outcome::ask(app, &record).await.ok_or(NotAgain::Over)?;
+    let ask = outcome::ask(app, &record).ok_or(NotAgain::Over)?;
     match session::run(app, &ask).await {
         session::Ended::Signed { digest, .. } => signed_again(app, record, digest).await,
         session::Ended::Refused(refusals) => Err(NotAgain::Refused(refusals)),

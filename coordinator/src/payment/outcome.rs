@@ -29,7 +29,7 @@ pub(super) async fn sign(app: &App, record: &PaymentRecord) -> Next {
         if app.clock().now() >= record.envelope.document.expires_at {
             return expired(record);
         }
-        let Some(ask) = ask(app, record).await else {
+        let Some(ask) = ask(app, record) else {
             return lost(record, "the agent or its terms are gone");
         };
         match connected(app, &ask.seats).await {
@@ -54,16 +54,17 @@ fn lost(record: &PaymentRecord, detail: &str) -> Next {
     Next::new(event, Facts { detail, ..record.facts.clone() })
 }
 
-/// What to ask the nodes: the terms as fixed, under the policy's epoch of now.
-pub(super) async fn ask(app: &App, record: &PaymentRecord) -> Option<Ask> {
+/// What to ask the nodes: the terms as fixed, under the policies' epochs of now.
+pub(super) fn ask(app: &App, record: &PaymentRecord) -> Option<Ask> {
     let mut claim = record.facts.claim.clone()?;
-    let agent = &record.envelope.document.agent;
-    if let Ok(Some(policy)) = app.store().policy(agent).await {
-        claim.policy_epoch = policy.epoch;
+    let intent = &record.envelope.document;
+    if let Some(judges) = app.shelf().judges(&intent.agent, intent.wallet) {
+        claim.policies = judges.epochs(intent.wallet);
     }
     Some(Ask {
         envelope: record.envelope.clone(),
         claim,
+        approvals: record.facts.approvals.clone(),
         slot: record.facts.slot.clone()?,
         seats: everyday(app, record)?,
     })

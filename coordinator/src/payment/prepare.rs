@@ -1,8 +1,10 @@
-//! Before any node is asked: preview, terms, and both nodes connected.
+//! Before any node is asked: preview, people, terms, and both nodes connected.
 
 use std::time::Duration;
 
 use tercet_api::payment::RefusalBy;
+use tercet_policy::ask::Ask;
+use tercet_policy::decision::Decision;
 use tercet_policy::intent::{AuthenticIntent, Payment};
 use tercet_policy::proposal::{ChainTerms, Proposal, ProposalClaim, terms_without_chain};
 use tercet_policy::refusal::Refusal;
@@ -10,11 +12,12 @@ use tercet_policy::time::UnixSeconds;
 use tokio::time::{sleep, timeout};
 
 use super::driver::{Next, everyday};
-use super::preview::{self, Previewed};
-use super::state::Event;
+use super::preview::{self, Earnest, Previewed};
+use super::state::{Event, State};
 use crate::app::App;
 use crate::relay::Seats;
-use crate::store::{Allocated, Facts, NonceWish, PaymentRecord};
+use crate::shelf::Judges;
+use crate::store::{Allocated, Asked, Facts, NonceWish, PaymentRecord, StoreError};
 
 /// How long to wait before something that is not there is looked for again, in seconds.
 const LOOK_AGAIN_SECONDS: u64 = 1;
@@ -22,15 +25,24 @@ const LOOK_AGAIN_SECONDS: u64 = 1;
 /// Prepares a payment, for as long as its intent lives.
 pub(super) async fn prepare(app: &App, record: &PaymentRecord) -> Next {
     loop {
-        if app.clock().now() >= record.envelope.document.expires_at {
+        let now = app.clock().now();
+        if let Some(asked) = unanswered(record, now) {
+            return declined(record, Refusal::ApprovalMissing(asked.decision.clone()));
+        }
+        if now >= record.envelope.document.expires_at {
             return expired(record);
         }
         match attempt(app, record).await {
             Ok(next) => return next,
-            Err(Missing(what)) if record.facts.detail.as_ref() == Some(&what) => {
+            Err(Missing::Answers) => {
+                if let Some(next) = answered(app, record).await {
+                    return next;
+                }
+            }
+            Err(Missing::Thing(what)) if record.facts.detail.as_ref() == Some(&what) => {
                 sleep(Duration::from_secs(LOOK_AGAIN_SECONDS)).await;
             }
-            Err(Missing(what)) => return Next::noted(record, what),
+            Err(Missing::Thing(what)) => return Next::noted(record, what),
         }
     }
 }
@@ -42,8 +54,34 @@ pub(super) fn expired(record: &PaymentRecord) -> Next {
     Next::new(Event::Expired, Facts { detail, ..record.facts.clone() })
 }
 
-/// What is waited for, for people.
-struct Missing(String);
+/// The question that nobody answered in time: silence is refusal.
+fn unanswered(record: &PaymentRecord, now: UnixSeconds) -> Option<&Asked> {
+    let asked = record.facts.asked.as_ref().filter(|_| record.state == State::AwaitingApproval);
+    asked.filter(|asked| now >= asked.until)
+}
+
+/// Waits for an answer; looks again after a moment, as policies may change meanwhile.
+async fn answered(app: &App, record: &PaymentRecord) -> Option<Next> {
+    let limit = Duration::from_secs(LOOK_AGAIN_SECONDS);
+    let _told = timeout(limit, app.running().wait_for_news(&record.id())).await;
+    let newer = app.store().payment(&record.id()).await.ok().flatten()?;
+    (newer.version != record.version).then(|| Next::new(Event::Noted, newer.facts))
+}
+
+/// What is waited for.
+enum Missing {
+    /// People's answers.
+    Answers,
+    /// Something else, for people.
+    Thing(String),
+}
+
+impl From<StoreError> for Missing {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the preview failed");
+        Self::Thing("the coordinator's store does not answer".to_owned())
+    }
+}
 
 async fn attempt(app: &App, record: &PaymentRecord) -> Result<Next, Missing> {
     let chain = record.envelope.document.payment.chain();
@@ -58,42 +96,69 @@ async fn attempt(app: &App, record: &PaymentRecord) -> Result<Next, Missing> {
         Ok(intent) => intent,
         Err(refusal) => return Ok(declined(record, refusal)),
     };
-    if let Err(refusal) = approved(app, &intent).await? {
-        return Ok(declined(record, refusal));
+    let said = &record.facts.approvals;
+    let asked = intent.intent();
+    match preview::preview(app, Ask::from(&intent), asked, said, Earnest::Payment).await? {
+        Previewed::Approved(_) => {}
+        Previewed::Asks(decision) => return asks(app, record, *decision),
+        Previewed::Refused(refusal) => return Ok(declined(record, *refusal)),
     }
     wait_for_nodes(app, record).await?;
-    // Others may have been let through meanwhile; from here on none is.
-    let turn = app.running().turn(&intent.intent().agent).await;
-    let policy_epoch = match approved(app, &intent).await? {
-        Ok(policy_epoch) => policy_epoch,
-        Err(refusal) => return Ok(declined(record, refusal)),
-    };
     let terms = terms(app, record, &intent).await?;
-    let claim = ProposalClaim::honest(&intent, terms, policy_epoch);
+    reserved(app, record, intent, terms).await
+}
+
+/// Reserves the payment with its terms: others may have been let through meanwhile.
+async fn reserved(
+    app: &App,
+    record: &PaymentRecord,
+    intent: AuthenticIntent,
+    terms: ChainTerms,
+) -> Result<Next, Missing> {
+    let asked = intent.intent();
+    let Some(judges) = app.shelf().judges(&asked.agent, asked.wallet) else {
+        return Ok(declined(record, Refusal::NoPolicy { agent: asked.agent.clone() }));
+    };
+    let claim = claim(&intent, terms, &judges);
     let proposal = match Proposal::assemble(intent, &claim) {
         Ok(proposal) => proposal,
         Err(refusal) => return Ok(declined(record, refusal)),
     };
+    let slot = Some(proposal.slot().to_string());
+    let row = match preview::reserve(app, proposal, &judges, &record.facts.approvals).await? {
+        Ok(row) => row,
+        Err(Refusal::ApprovalMissing(decision)) => return asks(app, record, decision),
+        Err(refusal) => return Ok(declined(record, refusal)),
+    };
     let facts = Facts {
-        slot: Some(proposal.slot().to_string()),
+        slot,
         claim: Some(claim),
         deadline: Some(deadline(record)),
         detail: None,
+        reserved_at: Some(row.at),
+        category: row.category,
         ..record.facts.clone()
     };
-    Ok(Next::new(Event::Prepared, facts).in_turn(turn))
+    Ok(Next::new(Event::Prepared, facts))
 }
 
-/// The epoch of the policy that says yes, or why it says no.
-async fn approved(app: &App, intent: &AuthenticIntent) -> Result<Result<u64, Refusal>, Missing> {
-    match preview::preview(app, intent).await {
-        Ok(Previewed::Approved { policy_epoch }) => Ok(Ok(policy_epoch)),
-        Ok(Previewed::Refused(refusal)) => Ok(Err(*refusal)),
-        Err(error) => {
-            tracing::error!(%error, "the preview failed");
-            Err(Missing("the coordinator's store does not answer".to_owned()))
-        }
+fn claim(intent: &AuthenticIntent, terms: ChainTerms, judges: &Judges) -> ProposalClaim {
+    ProposalClaim::honest(intent, terms, judges.epochs(intent.intent().wallet))
+}
+
+/// Asks people, anew where other policies ask than before; else waits for them.
+fn asks(app: &App, record: &PaymentRecord, decision: Decision) -> Result<Next, Missing> {
+    let intent = &record.envelope.document;
+    let judges = app.shelf().judges(&intent.agent, intent.wallet);
+    let policies = judges.map(|judges| judges.epochs(intent.wallet)).unwrap_or_default();
+    let known = record.facts.asked.as_ref().is_some_and(|asked| asked.policies == policies);
+    if known && record.state == State::AwaitingApproval {
+        return Err(Missing::Answers);
     }
+    let until = intent.expires_at;
+    let asked = Some(Asked { decision, policies, until });
+    let detail = Some("waiting for people to approve it".to_owned());
+    Ok(Next::new(Event::Asked, Facts { asked, detail, ..record.facts.clone() }))
 }
 
 fn declined(record: &PaymentRecord, refusal: Refusal) -> Next {
@@ -112,8 +177,8 @@ fn deadline(record: &PaymentRecord) -> UnixSeconds {
 }
 
 async fn wait_for_nodes(app: &App, record: &PaymentRecord) -> Result<(), Missing> {
-    let seats = everyday(app, record).ok_or_else(|| Missing("the agent is gone".to_owned()))?;
-    connected(app, &seats).await.map_err(Missing)
+    let seats = everyday(app, record).ok_or_else(|| Missing::Thing("the agent is gone".to_owned()))?;
+    connected(app, &seats).await.map_err(Missing::Thing)
 }
 
 /// Waits a moment for nodes; names one that is missing.
@@ -136,19 +201,19 @@ async fn terms(
         return Ok(terms);
     }
     let (wallet, chain) = (intent.intent().wallet, intent.intent().payment.chain());
-    let unavailable = |error: crate::clerk::ClerkError| Missing(error.to_string());
+    let unavailable = |error: crate::clerk::ClerkError| Missing::Thing(error.to_string());
     let next = app.clerk().next_nonce(chain, wallet).await.map_err(unavailable)?;
     let wish = NonceWish { wallet, chain, next, payment: record.id() };
     let allocated = app.store().allocate_nonce(wish).await.map_err(|error| {
         tracing::error!(%error, "cannot allocate an account nonce");
-        Missing("the coordinator's store does not answer".to_owned())
+        Missing::Thing("the coordinator's store does not answer".to_owned())
     })?;
     match allocated {
         Allocated::Yours(nonce) => {
             app.clerk().transfer_terms(chain, nonce).await.map_err(unavailable)
         }
         Allocated::Busy(other) => {
-            Err(Missing(format!("waiting for payment {other}, which holds the account nonce")))
+            Err(Missing::Thing(format!("waiting for payment {other}, which holds the account nonce")))
         }
     }
 }

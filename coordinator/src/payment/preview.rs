@@ -1,143 +1,169 @@
-//! What the coordinator's own copy of the policy says, so that a refusal comes early and with its
-//! numbers. The nodes decide for themselves, on their own journals.
+//! What the coordinator's own copy of the policies says, so that a refusal comes early and with
+//! its numbers, and people are asked before a node is. The nodes decide for themselves, on their
+//! own journals.
 
-use alloy_primitives::B256;
-use tercet_policy::decision::{Ask, Verdict, decide};
-use tercet_policy::intent::{AuthenticIntent, IntentId, Payment};
-use tercet_policy::ledger::Ledger;
-use tercet_policy::proposal::{ChainTerms, Slot};
+use tercet_policy::admission::Submission;
+use tercet_policy::approval::{AuthenticApproval, SignedApproval};
+use tercet_policy::ask::Ask;
+use tercet_policy::decision::{Decision, Verdict};
+use tercet_policy::document::Freeze;
+use tercet_policy::intent::{Payment, PaymentIntent};
+use tercet_policy::money::Amount;
+use tercet_policy::proposal::Proposal;
 use tercet_policy::refusal::Refusal;
-use tercet_policy::rows::{PaymentKind, SpendRow};
+use tercet_policy::rows::{SpendRow, TripRow};
 use tercet_policy::rules::Policy;
-use tercet_policy::time::UnixSeconds;
 
+use super::book::{Bench, Known};
 use super::state::State;
 use crate::app::App;
-use crate::store::{PaymentRecord, StoreError};
-
-/// How far back payments are looked at, in seconds: longer than any window, a month.
-const LOOK_BACK_SECONDS: u64 = 40 * 24 * 3_600;
+use crate::shelf::Judges;
+use crate::store::StoreError;
 
 /// What the preview says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Previewed {
-    /// The policy of this epoch approves.
-    Approved {
-        /// Its epoch.
-        policy_epoch: u64,
-    },
+    /// Yes, and why.
+    Approved(Box<Decision>),
+    /// People have to say yes first.
+    Asks(Box<Decision>),
     /// No.
     Refused(Box<Refusal>),
 }
 
-impl From<Refusal> for Previewed {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(Box::new(refusal))
-    }
+/// Whether what is refused counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earnest {
+    /// A payment: refusals count for the rules that stop an agent.
+    Payment,
+    /// A question.
+    Question,
 }
 
-/// Asks the coordinator's copy of the policy.
+/// Asks the coordinator's copy of the policies. Reserves nothing.
 ///
 /// # Errors
 /// [`StoreError`]
-pub async fn preview(app: &App, intent: &AuthenticIntent) -> Result<Previewed, StoreError> {
-    let asked = intent.intent();
-    let agent = &asked.agent;
-    let wallet = app.store().wallet(asked.wallet).await?;
-    if wallet.is_none_or(|wallet| wallet.agent != *agent) {
-        let refusal = Refusal::UnknownWallet { wallet: asked.wallet, agent: agent.clone() };
-        return Ok(refusal.into());
+pub async fn preview(
+    app: &App,
+    ask: Ask<'_>,
+    intent: &PaymentIntent,
+    said: &[SignedApproval],
+    earnest: Earnest,
+) -> Result<Previewed, StoreError> {
+    if let Some(refusal) = stranger(app, intent).await? {
+        return Ok(Previewed::Refused(Box::new(refusal)));
     }
-    let freeze = app.directory().agent(agent).and_then(|record| record.freeze);
-    if let Some(freeze) = freeze.filter(|freeze| freeze.document.frozen) {
-        let reason = freeze.document.reason;
-        return Ok(Refusal::AgentFrozen { agent: agent.clone(), reason }.into());
-    }
-    if let Some(refusal) = nothing_to_cancel(app, &asked.payment, intent).await? {
-        return Ok(refusal.into());
-    }
-    let Some(policy) = app.store().policy(agent).await? else {
-        return Ok(Refusal::NoPolicy { agent: agent.clone() }.into());
+    // Fees are fixed with the terms, and asked about again then.
+    let fee_wei = ask.fee_wei.or(Some(Amount::ZERO));
+    let ask = Ask { fee_wei, ..ask };
+    let Some(judges) = app.shelf().judges(&intent.agent, intent.wallet) else {
+        return Ok(no_policy(intent));
     };
-    let policy = Policy::parse(&policy.document.document.yaml)
-        .map_err(|_| StoreError::Unreadable { what: "policy" })?;
-    let now = app.clock().now();
-    let past = app.store().counting_payments(agent, now.minus(LOOK_BACK_SECONDS)).await?;
-    let ledger = ledger(&past, &asked.id);
-    let decision = decide(&policy, &Ask::from(intent), &ledger, now);
-    Ok(match decision.verdict {
-        Verdict::Approve => Previewed::Approved { policy_epoch: policy.epoch() },
-        Verdict::Refuse => Refusal::Policy(decision).into(),
-    })
+    let freeze = freeze(app, intent);
+    let bench = bench(app, &judges, freeze.as_ref());
+    let approvals = opened(said);
+    let known = Known { balance: balance(app, intent).await, approvals: &approvals };
+    let decision = match app.book().judge(&bench, &ask, &known) {
+        Ok(decision) => decision,
+        Err(refusal) => return Ok(Previewed::Refused(Box::new(refusal))),
+    };
+    match (decision.verdict, ask.cancels) {
+        (Verdict::Approve, _) => Ok(Previewed::Approved(Box::new(decision))),
+        (_, Some(id)) => Ok(Previewed::Refused(Box::new(Refusal::NothingToCancel { id }))),
+        (Verdict::AskHuman, None) => Ok(Previewed::Asks(Box::new(decision))),
+        (Verdict::Refuse, None) => {
+            if earnest == Earnest::Payment {
+                let trip = app.book().note_refusal(&bench, &intent.agent, &decision);
+                keep_trip(app, trip).await;
+            }
+            Ok(Previewed::Refused(Box::new(Refusal::Policy(decision))))
+        }
+    }
 }
 
-async fn nothing_to_cancel(
+/// Judges a proposal with its terms and reserves it, in one step.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn reserve(
     app: &App,
-    payment: &Payment,
-    intent: &AuthenticIntent,
-) -> Result<Option<Refusal>, StoreError> {
-    let Payment::X402Cancel(cancel) = payment else { return Ok(None) };
+    proposal: Proposal,
+    judges: &Judges,
+    said: &[SignedApproval],
+) -> Result<Result<SpendRow, Refusal>, StoreError> {
+    let intent = proposal.intent().intent().clone();
+    let freeze = freeze(app, &intent);
+    let balance = balance(app, &intent).await;
+    let bench = bench(app, judges, freeze.as_ref());
+    let submission = Submission { proposal, approvals: opened(said), balance };
+    let tried = app.book().reserve(&bench, submission).map_err(|error| {
+        tracing::error!(payment = %intent.id, %error, "the preview's book does not take it");
+        StoreError::Unreadable { what: "book" }
+    })?;
+    keep_trip(app, tried.tripped).await;
+    Ok(tried.row)
+}
+
+fn bench<'a>(app: &App, judges: &'a Judges, frozen: Option<&'a Freeze>) -> Bench<'a> {
+    Bench { judges, frozen, now: app.clock().now() }
+}
+
+fn freeze(app: &App, intent: &PaymentIntent) -> Option<Freeze> {
+    let freeze = app.directory().agent(&intent.agent).and_then(|record| record.freeze);
+    freeze.map(|freeze| freeze.document)
+}
+
+fn no_policy(intent: &PaymentIntent) -> Previewed {
+    Previewed::Refused(Box::new(Refusal::NoPolicy { agent: intent.agent.clone() }))
+}
+
+/// What people said, where the signatures are good.
+pub(super) fn opened(said: &[SignedApproval]) -> Vec<AuthenticApproval> {
+    said.iter().filter_map(|approval| approval.clone().open_approval().ok()).collect()
+}
+
+/// What the wallet holds; a chain that does not answer leaves it unknown, and a rule that needs it
+/// is then not kept.
+async fn balance(app: &App, intent: &PaymentIntent) -> Option<Amount> {
+    let judges = app.shelf().judges(&intent.agent, intent.wallet)?;
+    if !judges.policies.applying(&intent.wallet).iter().any(|policy| looks_at_balance(policy)) {
+        return None;
+    }
+    let held = app.clerk().balance(intent.payment.chain(), intent.wallet).await.ok()?;
+    Some(held.usdc)
+}
+
+fn looks_at_balance(policy: &Policy) -> bool {
+    policy.rules().iter().any(|rule| rule.kind().word() == "max_share_of_balance")
+}
+
+async fn keep_trip(app: &App, trip: Option<TripRow>) {
+    let Some(trip) = trip else { return };
+    tracing::warn!(agent = %trip.agent, reason = %trip.reason, "a rule stopped the agent");
+    if let Err(error) = app.store().put_trip(&trip).await {
+        tracing::error!(%error, "cannot remember that the agent was stopped");
+    }
+}
+
+/// A wallet of somebody else, or a cancellation of what this coordinator never saw signed.
+async fn stranger(app: &App, intent: &PaymentIntent) -> Result<Option<Refusal>, StoreError> {
+    let wallet = app.store().wallet(intent.wallet).await?;
+    if wallet.is_none_or(|wallet| wallet.agent != intent.agent) {
+        let (wallet, agent) = (intent.wallet, intent.agent.clone());
+        return Ok(Some(Refusal::UnknownWallet { wallet, agent }));
+    }
+    let Payment::X402Cancel(cancel) = &intent.payment else { return Ok(None) };
     let found = app.store().payment(&cancel.cancels).await?.filter(|found| {
         let original = &found.envelope.document;
         let alike = matches!(original.payment, Payment::X402Exact(_))
             && original.payment.chain() == cancel.chain
             && original.payment.token() == cancel.token;
-        alike
-            && original.wallet == intent.intent().wallet
-            && original.agent == intent.intent().agent
-            && !matches!(found.state, State::Received | State::Refused | State::Failed)
+        let unsigned = matches!(
+            found.state,
+            State::Received | State::AwaitingApproval | State::Refused | State::Failed
+        );
+        alike && original.wallet == intent.wallet && original.agent == intent.agent && !unsigned
     });
     Ok(found.is_none().then_some(Refusal::NothingToCancel { id: cancel.cancels }))
-}
-
-/// The spending that the payments table shows, without the payment that is asked about. A row that
-/// does not fit counts nothing here; the nodes' journals count it.
-fn ledger(past: &[PaymentRecord], asked: &IntentId) -> Ledger {
-    let mut ledger = Ledger::new();
-    for record in past.iter().filter(|record| record.id() != *asked) {
-        if let Some(Err(error)) = row(record).map(|row| ledger.record(&row)) {
-            tracing::warn!(payment = %record.id(), %error, "left out of the preview");
-        }
-    }
-    ledger
-}
-
-fn row(record: &PaymentRecord) -> Option<SpendRow> {
-    let intent = &record.envelope.document;
-    let claim = record.facts.claim.as_ref()?;
-    let payment = &intent.payment;
-    Some(SpendRow {
-        intent: intent.id,
-        content_hash: record.content_hash,
-        agent: intent.agent.clone(),
-        wallet: intent.wallet,
-        kind: PaymentKind::of(payment),
-        chain: payment.chain(),
-        token: payment.token(),
-        amount: payment.amount(),
-        recipient: payment.payee(),
-        service: payment.service().cloned(),
-        cancels: match payment {
-            Payment::X402Cancel(cancel) => Some(cancel.cancels),
-            Payment::Transfer(_) | Payment::X402Exact(_) => None,
-        },
-        slot: slot(record, &claim.terms),
-        digest: record.facts.digest.unwrap_or(B256::ZERO),
-        replaces: None,
-        terms: claim.terms.clone(),
-        policy: String::new(),
-        policy_epoch: claim.policy_epoch,
-        at: UnixSeconds(record.created_at.0),
-    })
-}
-
-fn slot(record: &PaymentRecord, terms: &ChainTerms) -> Slot {
-    let intent = &record.envelope.document;
-    let (wallet, chain) = (intent.wallet, intent.payment.chain());
-    match *terms {
-        ChainTerms::Eip3009 { nonce, .. } => {
-            Slot::Eip3009 { wallet, chain, token: intent.payment.token(), nonce }
-        }
-        ChainTerms::Eip1559 { nonce, .. } => Slot::Account { wallet, chain, nonce },
-    }
 }

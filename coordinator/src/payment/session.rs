@@ -5,6 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{B256, Bytes};
 use tercet_api::payment::RefusalBy;
 use tercet_api::relay::{FailureKind, Outcome, ToNode};
+use tercet_policy::approval::SignedApproval;
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::Party;
 use tercet_policy::proposal::ProposalClaim;
@@ -26,6 +27,7 @@ const ADMISSION_MILLIS_MAX: u64 = 1_500;
 pub(super) struct Ask {
     pub envelope: SignedIntent,
     pub claim: ProposalClaim,
+    pub approvals: Vec<SignedApproval>,
     pub slot: String,
     pub seats: Seats,
 }
@@ -88,7 +90,8 @@ fn within(time: Duration) -> Instant {
 
 fn send(session: &OpenSession<'_>, ask: &Ask, party: Party) -> Result<(), NotConnected> {
     let (envelope, claim) = (ask.envelope.clone(), ask.claim.clone());
-    session.begin(party, ToNode::Sign { session: session.id, envelope, claim })
+    let approvals = ask.approvals.clone();
+    session.begin(party, ToNode::Sign { session: session.id, envelope, claim, approvals })
 }
 
 /// What was reported so far.

@@ -4,10 +4,11 @@
 //! failed; a payment whose signing ended without a clear no stays unknown until the chain speaks.
 //!
 //! ```text
-//! received --> signing --> signed --> submitted --> settled | void
-//!    |            |          |            |
-//!    |            +--> unknown <--overdue-+  (a signature may exist) --> signed | settled | void
-//!    +--> refused | failed  <--(no node can have signed)
+//! received --> awaiting approval --> signing        (or at once, where nobody is asked)
+//! signing  --> signed --> submitted --> settled | void
+//! signing  --> unknown <--overdue-- signed          (a signature may exist)
+//! unknown  --> signed | settled | void
+//! any before signed --> refused | failed            (no node can have signed)
 //! ```
 //!
 //! When may a signature exist? Both everyday nodes have to take part, so one that says *refused*
@@ -27,6 +28,8 @@ pub const SIGN_ATTEMPTS_MAX: u32 = 8;
 pub enum State {
     /// Stored; no node knows of it.
     Received,
+    /// A policy asks people; no node knows of it, and nothing is reserved.
+    AwaitingApproval,
     /// Nodes are or were asked to sign.
     Signing {
         /// Which session this is, from 1.
@@ -83,6 +86,10 @@ pub enum Event {
     Noted,
     /// The preview approves and the terms are fixed.
     Prepared,
+    /// The preview asks people, or asks them anew.
+    Asked,
+    /// Somebody who was asked answered.
+    Answered,
     /// The preview refuses.
     Declined,
     /// The intent's end has passed without a signature.
@@ -129,6 +136,7 @@ impl State {
     pub const fn status(self) -> PaymentStatus {
         match self {
             Self::Received => PaymentStatus::Received,
+            Self::AwaitingApproval => PaymentStatus::AwaitingApproval,
             Self::Signing { .. } => PaymentStatus::Signing,
             Self::Refused => PaymentStatus::Refused,
             Self::Failed => PaymentStatus::Failed,
@@ -151,7 +159,7 @@ impl State {
 #[must_use]
 pub const fn step(kind: Kind, state: State, event: Event) -> (State, Option<Effect>) {
     let next = match state {
-        State::Received => from_received(event),
+        State::Received | State::AwaitingApproval => before_signing(state, event),
         State::Signing { attempt, unclear } => from_signing(attempt, unclear, event),
         State::Signed => from_signed(kind, event),
         State::Submitted => from_submitted(event),
@@ -164,7 +172,7 @@ pub const fn step(kind: Kind, state: State, event: Event) -> (State, Option<Effe
 /// What a payment in this state needs, whatever happened before: why a crash is only a replay.
 const fn effect_in(kind: Kind, state: State) -> Option<Effect> {
     match (state, kind) {
-        (State::Received, _) => Some(Effect::Prepare),
+        (State::Received | State::AwaitingApproval, _) => Some(Effect::Prepare),
         (State::Signing { .. }, _) => Some(Effect::Sign),
         (State::Signed, Kind::Transfer) => Some(Effect::Broadcast),
         (State::Signed | State::Submitted | State::Unknown, _) => Some(Effect::Watch),
@@ -172,12 +180,13 @@ const fn effect_in(kind: Kind, state: State) -> Option<Effect> {
     }
 }
 
-const fn from_received(event: Event) -> State {
+const fn before_signing(state: State, event: Event) -> State {
     match event {
+        Event::Asked => State::AwaitingApproval,
         Event::Prepared => State::Signing { attempt: 1, unclear: false },
         Event::Declined => State::Refused,
         Event::Expired | Event::AttemptFailed { again: false, .. } => State::Failed,
-        _ => State::Received,
+        _ => state,
     }
 }
 

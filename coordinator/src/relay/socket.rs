@@ -111,9 +111,9 @@ async fn take(app: &App, node: &NodeId, message: Message) -> Result<(), Ended> {
         serde_json::from_str(text.as_str()).map_err(|e| Ended::Malformed(e.to_string()))?;
     match frame {
         FromNode::Head { rows, hash } => app.hear(node, Some((rows, hash))).await,
-        FromNode::Document { kind, agent, epoch, refused } => match refused {
-            Some(reason) => tracing::warn!(%node, kind, %agent, epoch, reason, "document refused"),
-            None => tracing::debug!(%node, kind, %agent, epoch, "document taken"),
+        FromNode::Document { kind, subject, epoch, refused } => match refused {
+            Some(reason) => tracing::warn!(%node, kind, %subject, epoch, reason, "document refused"),
+            None => tracing::debug!(%node, kind, %subject, epoch, "document taken"),
         },
         frame => app.relay().receive(node, frame),
     }

@@ -66,7 +66,8 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Stores a freeze or unfreeze that rises above the stored one. Returns whether it did.
+    /// Stores a freeze or unfreeze that supersedes the stored one ([`Freeze::supersedes`]). Returns
+    /// whether it did.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -79,7 +80,9 @@ impl Store {
             "INSERT INTO freezes (agent, epoch, document, updated_at) VALUES (?, ?, ?, ?)
              ON CONFLICT (agent) DO UPDATE SET epoch = excluded.epoch,
                  document = excluded.document, updated_at = excluded.updated_at
-             WHERE excluded.epoch > freezes.epoch",
+             WHERE excluded.epoch > freezes.epoch OR (excluded.epoch = freezes.epoch
+                 AND excluded.document ->> '$.document.frozen'
+                 AND NOT freezes.document ->> '$.document.frozen')",
         )
         .bind(freeze.document.agent.as_str())
         .bind(signed(freeze.document.epoch, "epoch")?)

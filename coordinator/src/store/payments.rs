@@ -3,14 +3,19 @@
 mod events;
 
 use alloy_primitives::{Address, B256, Bytes};
+use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use tercet_api::payment::{PaymentStatus, RefusalBy};
+use tercet_policy::approval::SignedApproval;
+use tercet_policy::decision::Decision;
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::ProposalClaim;
+use tercet_policy::registry::Category;
+use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::time::UnixSeconds;
 
 use super::ceremonies::word_of;
@@ -69,6 +74,30 @@ pub struct Facts {
     pub deadline: Option<UnixSeconds>,
     /// What went wrong last, for people.
     pub detail: Option<String>,
+    /// What people are or were asked, once a policy asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// What people said, each with its signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<SignedApproval>,
+    /// When the preview let it through: from then on it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_at: Option<UnixSeconds>,
+    /// What the registry called the payee's trade then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+}
+
+/// What people are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// What every rule said when it was asked.
+    pub decision: Decision,
+    /// Epochs of the policies that ask.
+    pub policies: PolicyEpochs,
+    /// When the question ends.
+    pub until: UnixSeconds,
 }
 
 /// A payment to take in.
@@ -289,24 +318,24 @@ impl Store {
         u64::try_from(count).map_err(|_| StoreError::Unreadable { what: "count" })
     }
 
-    /// An agent's payments since `since` that count as spent or may be: the ledger of the preview.
+    /// Every payment that counts or did, in the order in which the preview let them through, each
+    /// given to `each`: what the preview's book is built from at start.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn counting_payments(
+    pub async fn replay_counting(
         &self,
-        of: &AgentId,
-        since: UnixSeconds,
-    ) -> Result<Vec<PaymentRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM payments WHERE agent = ? AND created_at >= ?
-               AND status IN ('signing', 'signed', 'submitted', 'unknown', 'settled')
-             ORDER BY serial",
+        mut each: impl FnMut(PaymentRecord),
+    ) -> Result<(), StoreError> {
+        let mut rows = sqlx::query(
+            "SELECT * FROM payments
+             WHERE status IN ('signing', 'signed', 'submitted', 'unknown', 'settled', 'void')
+             ORDER BY coalesce(json_extract(row, '$.facts.reserved_at'), created_at), serial",
         )
-        .bind(of.as_str())
-        .bind(signed(since.0, "time")?)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(payment).collect()
+        .fetch(&self.readers);
+        while let Some(row) = rows.try_next().await? {
+            each(payment(&row)?);
+        }
+        Ok(())
     }
 }

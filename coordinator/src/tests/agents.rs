@@ -56,6 +56,21 @@ async fn one_key_freezes_the_quorum_thaws() {
 }
 
 #[tokio::test]
+async fn of_a_freeze_and_a_thaw_of_one_epoch_the_freeze_stands() {
+    let house = House::new().await;
+    let put = async |verb: &str, frozen: bool| {
+        let path = format!("/v1/agents/research-01/{verb}");
+        let signed = by_quorum(freeze("research-01", 3, frozen));
+        house.call(None, Method::POST, &path, &json!({ "freeze": signed })).await
+    };
+    assert_eq!(put("unfreeze", false).await.1["frozen"], json!(false));
+    let (status, view) = put("freeze", true).await;
+    assert_eq!((status.as_u16(), &view["frozen"]), (200, &json!(true)));
+    assert_eq!(put("unfreeze", false).await.0, 409);
+    assert_eq!(put("freeze", true).await.1["frozen"], json!(true), "the same again");
+}
+
+#[tokio::test]
 async fn policies_rise_and_keep_their_history() {
     let house = House::new().await;
     let put = async |name: &str, body: Value| {

@@ -5,8 +5,9 @@ use super::*;
 const KINDS: [Kind; 3] = [Kind::Transfer, Kind::Authorization, Kind::Cancellation];
 const FRESH: State = State::Signing { attempt: 1, unclear: false };
 const DOUBTFUL: State = State::Signing { attempt: 1, unclear: true };
-const STATES: [State; 10] = [
+const STATES: [State; 11] = [
     State::Received,
+    State::AwaitingApproval,
     FRESH,
     DOUBTFUL,
     State::Refused,
@@ -22,7 +23,9 @@ const fn failed(clean: bool, again: bool) -> Event {
     Event::AttemptFailed { clean, again }
 }
 
-const EVENTS: [Event; 16] = [
+const EVENTS: [Event; 18] = [
+    Event::Asked,
+    Event::Answered,
     Event::Resumed,
     Event::Noted,
     Event::Prepared,
@@ -43,6 +46,12 @@ const EVENTS: [Event; 16] = [
 
 /// Every pair that moves; all others stay where they are. None stands for every kind.
 const MOVES: &[(Option<Kind>, State, Event, State)] = &[
+    (None, State::Received, Event::Asked, State::AwaitingApproval),
+    (None, State::AwaitingApproval, Event::Prepared, FRESH),
+    (None, State::AwaitingApproval, Event::Declined, State::Refused),
+    (None, State::AwaitingApproval, Event::Expired, State::Failed),
+    (None, State::AwaitingApproval, failed(true, false), State::Failed),
+    (None, State::AwaitingApproval, failed(false, false), State::Failed),
     (None, State::Received, Event::Prepared, FRESH),
     (None, State::Received, Event::Declined, State::Refused),
     (None, State::Received, Event::Expired, State::Failed),
