@@ -236,6 +236,7 @@ impl Cluster {
             agent: self.house.agent.clone(),
             wallet,
             payment,
+            declared: tercet_policy::declared::Declared::default(),
             created_at,
             expires_at: created_at.plus(300),
         })

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tercet_api::auth::{self, RequestParts};
 use tercet_api::resource::ChainBalance;
 use tercet_policy::chain::{ASSETS, Chain};
+use tercet_policy::declared::Declared;
 use tercet_policy::document::{
     Authority, AuthorityConfig, ContentHash, Document, Ed25519PublicKey, Enrolment, Freeze,
     NodeKeys, RequestId, Signed, WalletRequest, X25519PublicKey,
@@ -110,6 +111,7 @@ pub(super) fn intent(name: &str, id: u8, payment: Payment) -> SignedIntent {
         agent: agent(name),
         wallet: if name == "research-01" { WALLET } else { OTHER_WALLET },
         payment,
+        declared: Declared::default(),
         created_at: at,
         expires_at: at.plus(60),
     };

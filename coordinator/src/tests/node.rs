@@ -106,7 +106,7 @@ fn answers(frame: ToNode, manner: Manner, wallet: Address) -> Vec<FromNode> {
             let outcome = Outcome::WalletMade { address: wallet, transcript };
             vec![FromNode::Done { session, outcome }]
         }
-        ToNode::Sign { session, envelope, claim } => match manner {
+        ToNode::Sign { session, envelope, claim, .. } => match manner {
             Manner::Silent => Vec::new(),
             Manner::Refuses => {
                 vec![FromNode::Refused { session, refusal: Refusal::BadSignature }]

@@ -10,7 +10,7 @@ async fn the_document_reads_back_and_every_route_of_it_answers() {
     let house = House::new().await;
     let sent = house.send(None, Method::GET, "/openapi.json", String::new()).await;
     let document: Value = sent.json().await.unwrap();
-    assert_eq!(document["paths"].as_object().unwrap().len(), 19);
+    assert_eq!(document["paths"].as_object().unwrap().len(), 28);
     for (path, item) in document["paths"].as_object().unwrap() {
         let read = serde_json::from_value::<PathItem>(item.clone());
         assert!(read.is_ok(), "{path}: {item}");
@@ -31,7 +31,7 @@ async fn the_document_reads_back_and_every_route_of_it_answers() {
             assert!(operation["tags"][0].is_string(), "{method} {path}");
             let url = path.replace("{agent}", "nobody").replace("{address}", &WALLET.to_string());
             let id = "01".repeat(32);
-            let url = url.replace("{id}", &id).replace("{request}", &id);
+            let url = url.replace("{name}", "nobody").replace("{id}", &id).replace("{request}", &id);
             let method: Method = method.to_uppercase().parse().unwrap();
             let sent = house.send(None, method.clone(), &url, String::new()).await;
             let status = sent.status().as_u16();

@@ -4,6 +4,7 @@
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Request, Url};
 use sha2::{Digest as _, Sha256};
+use tercet_policy::declared::HttpMethod;
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::Service;
 
@@ -39,6 +40,20 @@ impl Ask {
 
     pub(crate) fn method(&self) -> &Method {
         self.request.method()
+    }
+
+    /// The method as an intent declares it; nothing for one that policies do not name.
+    pub(crate) fn declared_method(&self) -> Option<HttpMethod> {
+        match *self.method() {
+            Method::GET => Some(HttpMethod::Get),
+            Method::HEAD => Some(HttpMethod::Head),
+            Method::POST => Some(HttpMethod::Post),
+            Method::PUT => Some(HttpMethod::Put),
+            Method::PATCH => Some(HttpMethod::Patch),
+            Method::DELETE => Some(HttpMethod::Delete),
+            Method::OPTIONS => Some(HttpMethod::Options),
+            _ => None,
+        }
     }
 
     pub(crate) fn url(&self) -> &Url {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use reqwest::{Request, Response, StatusCode};
+use tercet_policy::declared::Declared;
 use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, X402Exact};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::eip3009_nonce;
@@ -172,6 +173,7 @@ impl Buyer {
                 resource: ask.url().to_string(),
                 service: ask.service().clone(),
             }),
+            declared: Declared { method: ask.declared_method(), ..Declared::default() },
             created_at: now,
             // An authorization that can no longer be used is not worth signing.
             expires_at: valid_before,

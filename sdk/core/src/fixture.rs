@@ -28,6 +28,7 @@ pub(crate) fn intent(id: u8) -> PaymentIntent {
             service: Service::of(&resource).unwrap(),
             resource,
         }),
+        declared: tercet_policy::declared::Declared::default(),
         created_at: UnixSeconds(1_800_000_000),
         expires_at: UnixSeconds(1_800_000_060),
     }

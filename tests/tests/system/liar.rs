@@ -90,7 +90,7 @@ const CLAIMS: [Case; 10] = [
     },
     Case {
         name: "policy epoch",
-        lie: |_, claim| claim.policy_epoch = 9,
+        lie: |_, claim| claim.policies.agent = Some(9),
         expect: |r| mismatch(r, ClaimField::PolicyEpoch),
     },
     Case {

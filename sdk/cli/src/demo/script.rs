@@ -207,6 +207,7 @@ impl Stage {
             agent: self.house.agent.clone(),
             wallet: self.wallet,
             payment,
+            declared: tercet_policy::declared::Declared::default(),
             created_at,
             expires_at: created_at.plus(120),
         })

@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use reqwest::Method;
-use tercet_api::payment::{CreatePayment, PaymentPage, PaymentStatus, PaymentView};
+use tercet_api::payment::{
+    AnswerPayment, CreatePayment, PaymentPage, PaymentStatus, PaymentView,
+};
+use tercet_api::policy::{AskDecision, DecisionView, PolicyView};
+use tercet_api::registry::{CounterpartyView, RegistryView, ReportPayment};
 use tercet_api::resource::{
     AgentView, BalanceView, CeremonyView, CreateWallet, EnrolAgent, FreezeAgent, HealthView,
-    NodeView, PolicyView, WalletView,
+    NodeView, WalletView,
 };
+use tercet_policy::approval::SignedApproval;
 use tercet_policy::document::{Enrolment, Freeze, RequestId, Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::AgentId;
+use tercet_policy::registry::SignedRegistry;
+use tercet_policy::report::SignedReport;
 use tercet_policy::rules::SignedPolicy;
 use tokio::time::sleep;
 use url::form_urlencoded::Serializer;
@@ -66,6 +73,46 @@ impl Client {
         policy: &SignedPolicy,
     ) -> Result<PolicyView, ClientError> {
         self.send(Method::PUT, &format!("/v1/agents/{agent}/policy"), policy).await
+    }
+
+    /// `PUT /v1/policies`: an organisation's, an agent's or a wallet's, as the document says.
+    pub async fn put_any_policy(&self, policy: &SignedPolicy) -> Result<PolicyView, ClientError> {
+        self.send(Method::PUT, "/v1/policies", policy).await
+    }
+
+    /// `POST /v1/policy/decide`: what would be said; nothing is reserved.
+    pub async fn decide(&self, asked: &AskDecision) -> Result<DecisionView, ClientError> {
+        self.send(Method::POST, "/v1/policy/decide", asked).await
+    }
+
+    /// `PUT /v1/registry`: the exact text with the authority's signatures.
+    pub async fn put_registry(
+        &self,
+        registry: &SignedRegistry,
+    ) -> Result<RegistryView, ClientError> {
+        self.send(Method::PUT, "/v1/registry", registry).await
+    }
+
+    /// `GET /v1/registry`.
+    pub async fn registry(&self) -> Result<RegistryView, ClientError> {
+        self.get("/v1/registry").await
+    }
+
+    /// `GET /v1/counterparties/{name}`: with its trust score.
+    pub async fn counterparty(&self, name: &str) -> Result<CounterpartyView, ClientError> {
+        self.get(&format!("/v1/counterparties/{name}")).await
+    }
+
+    /// `POST /v1/payments/{id}/approvals`: one person's signed answer.
+    pub async fn answer(&self, approval: SignedApproval) -> Result<PaymentView, ClientError> {
+        let path = format!("/v1/payments/{}/approvals", approval.document.intent);
+        self.send(Method::POST, &path, &AnswerPayment { approval }).await
+    }
+
+    /// `POST /v1/payments/{id}/reports`: what became of a payment that no chain can tell.
+    pub async fn report(&self, report: SignedReport) -> Result<SignedReport, ClientError> {
+        let path = format!("/v1/payments/{}/reports", report.document.intent);
+        self.send(Method::POST, &path, &ReportPayment { report }).await
     }
 
     /// `GET /v1/agents/{agent}/policy`: the one in force.

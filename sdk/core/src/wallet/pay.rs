@@ -6,6 +6,7 @@ use alloy_primitives::Address;
 use tercet_api::payment::{PaymentStatus, PaymentView};
 use tercet_chain::ExpectedTransfer;
 use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::declared::Declared;
 use tercet_policy::intent::{
     INTENT_VERSION, IntentId, Payment, PaymentIntent, SignedIntent, Transfer,
     X402_VALIDITY_SECONDS_MAX,
@@ -79,6 +80,7 @@ impl Wallet {
             wallet: self.address,
             expires_at: now.plus(DRAFT_SECONDS),
             created_at: now,
+            declared: Declared::default(),
             payment,
         })
     }
@@ -139,7 +141,10 @@ impl Wallet {
             {
                 return Err(end);
             }
-            if until.is_none_or(|until| Instant::now() >= until) {
+            // People take the time that the intent has.
+            let asked = view.status == PaymentStatus::AwaitingApproval
+                && SystemClock.now() < intent.expires_at;
+            if !asked && until.is_none_or(|until| Instant::now() >= until) {
                 return Err(unknown(view.id, view.deadline.unwrap_or(view.updated_at)));
             }
             sleep(Duration::from_millis(LOOK_MS)).await;

@@ -7,11 +7,13 @@ use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy};
 use tercet_api::relay::FailureKind;
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
 use tercet_policy::payload::{Eip3009Payment, FinishedPayment};
+use tercet_policy::time::UnixSeconds;
 use tercet_signer_node::{NotPaid, Ticket};
+use tokio::time::sleep;
 
 use super::house::House;
 use crate::client::{Client, ClientError};
-use crate::seam::{PayError, Payer};
+use crate::seam::{Clock as _, PayError, Payer, SystemClock};
 
 /// Longest wait for the line to the coordinator, in seconds.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -20,6 +22,10 @@ const SIGN_SECONDS_MAX: u64 = 60;
 /// How long a signature that the coordinator knows of may take to come from our own node, in
 /// milliseconds. If it does not come, it was lost in an earlier process and is made again.
 const LOST_AFTER_MS: u64 = 1_000;
+/// Time between two looks at a payment that waits for people, in milliseconds.
+const APPROVAL_LOOK_MS: u64 = 1_000;
+/// How long after its end a question is looked at, in seconds: the coordinator says how it ended.
+const APPROVAL_GRACE_SECONDS: u64 = 10;
 
 /// Gets intents signed by the node in this process and its peer at the operator.
 #[derive(Debug)]
@@ -87,6 +93,10 @@ impl HousedPayer {
 
     async fn after(&self, ticket: Ticket, view: &PaymentView) -> Result<FinishedPayment, PayError> {
         match view.status {
+            PaymentStatus::AwaitingApproval => {
+                let view = self.approved(view).await?;
+                Box::pin(self.after(ticket, &view)).await
+            }
             PaymentStatus::Received | PaymentStatus::Signing => {
                 let patience = Duration::from_secs(SIGN_SECONDS_MAX);
                 ticket.finished(patience).await.map_err(of_node)
@@ -101,6 +111,28 @@ impl HousedPayer {
             PaymentStatus::Failed | PaymentStatus::Settled | PaymentStatus::Void => {
                 let detail = view.detail.clone().unwrap_or_default();
                 Err(failed(false, format!("the payment is over ({:?}) {detail}", view.status)))
+            }
+        }
+    }
+
+    /// Waits until people have answered, or the question has ended. A line that breaks leaves the
+    /// question standing.
+    async fn approved(&self, view: &PaymentView) -> Result<PaymentView, PayError> {
+        tracing::warn!(intent = %view.id, "waiting for people to approve the payment");
+        let until = view.approval.as_ref().map(|asked| asked.until);
+        loop {
+            sleep(Duration::from_millis(APPROVAL_LOOK_MS)).await;
+            match self.client.payment(&view.id).await {
+                Ok(now) if now.status != PaymentStatus::AwaitingApproval => return Ok(now),
+                Ok(_) => {}
+                Err(error) if error.is_retryable() => {}
+                Err(error) => return Err(of_client(&error)),
+            }
+            let over = |until: UnixSeconds| {
+                SystemClock.now() > until.plus(APPROVAL_GRACE_SECONDS)
+            };
+            if until.is_none_or(over) {
+                return Err(failed(true, "nobody approved the payment in time"));
             }
         }
     }

@@ -48,7 +48,7 @@ const LIES: [Lie; 8] = [
     },
     Lie {
         about: "policy",
-        tell: |claim| claim.policy_epoch = claim.policy_epoch.saturating_add(1),
+        tell: |claim| claim.policies.agent = claim.policies.agent.map(|e| e.saturating_add(1)),
     },
     Lie { about: "wallet", tell: |claim| claim.wallet = STRANGER },
 ];
