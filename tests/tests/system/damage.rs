@@ -141,8 +141,9 @@ async fn corrupt_policy_files_keep_a_node_from_starting() -> Result<()> {
     Ok(())
 }
 
-/// Starts the operator where no file may grow beyond `blocks` of 512 bytes: to a program, that is
-/// a full disk, and it needs no privilege to set up.
+/// Starts the operator where no file may grow beyond `blocks` of 512 bytes. Its writes fail as they do
+/// on a full disk, but with another error (EFBIG), and only where a file grows; the disk that is full
+/// indeed is a tmpfs in `homes.rs`.
 fn on_a_full_disk(cluster: &Cluster, blocks: u64) -> Result<Process> {
     let mut command = Command::new("sh");
     command
