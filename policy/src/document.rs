@@ -427,6 +427,16 @@ pub struct Freeze {
     pub reason: String,
 }
 
+impl Freeze {
+    /// Whether this takes the place of the document that is held: at a higher epoch it does, and at the
+    /// same one a freeze does so over a thaw. Which of the two a courier brings first decides nothing,
+    /// for anyone in the authority may stop an agent.
+    #[must_use]
+    pub const fn supersedes(&self, held: &Self) -> bool {
+        self.epoch > held.epoch || (self.epoch == held.epoch && self.frozen && !held.frozen)
+    }
+}
+
 impl Document for Freeze {
     const KIND: &'static str = "freeze";
 }

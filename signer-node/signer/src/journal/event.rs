@@ -59,8 +59,10 @@ impl Event {
             Self::Enrolment { pin, signed } => {
                 Some(format!("enrolment/{}/{}", signed.document.agent, pin.epoch))
             }
+            // One of each: a freeze may follow a thaw of the same epoch.
             Self::Freeze { pin, signed } => {
-                Some(format!("freeze/{}/{}", signed.document.agent, pin.epoch))
+                let word = if signed.document.frozen { "freeze" } else { "thaw" };
+                Some(format!("{word}/{}/{}", signed.document.agent, pin.epoch))
             }
             Self::Policy { subject, pin, .. } => Some(format!("policy/{subject}/{}", pin.epoch)),
             Self::Trip(row) => Some(format!("trip/{}/{}", row.agent, row.freeze_epoch)),

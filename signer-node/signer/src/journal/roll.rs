@@ -32,6 +32,8 @@ pub(super) struct Pinned<T> {
 pub(super) struct Known {
     pub(super) enrolment: Option<Pinned<Enrolment>>,
     pub(super) freeze: Option<Pinned<Freeze>>,
+    /// That document as it was signed, whoever is believed today.
+    pub(super) freeze_signed: Option<Freeze>,
     pub(super) trip: Option<TripRow>,
 }
 
@@ -175,6 +177,25 @@ pub(super) fn put<T>(
     let is_news = is_news(kind, subject, held.as_ref(), new.pin)?;
     if is_news {
         *held = Some(new);
+    }
+    Ok(is_news)
+}
+
+/// Pins a freeze or a thaw, if it is newer than the one held, or a freeze where a thaw of the same
+/// epoch came first.
+pub(super) fn put_freeze(
+    known: &mut Known,
+    signed: &Freeze,
+    new: Pinned<Freeze>,
+) -> Result<bool, JournalError> {
+    let is_news = if known.freeze_signed.as_ref().is_some_and(|held| signed.supersedes(held)) {
+        known.freeze = Some(new);
+        true
+    } else {
+        put("freeze", &Subject::Agent(signed.agent.clone()), &mut known.freeze, new)?
+    };
+    if is_news {
+        known.freeze_signed = Some(signed.clone());
     }
     Ok(is_news)
 }

@@ -222,9 +222,8 @@ impl State {
                 put("enrolment", &Subject::Agent(agent.clone()), held, new)
             }
             (Event::Freeze { signed, .. }, Opened::Freeze(new)) => {
-                let agent = &signed.document.agent;
-                let held = &mut self.roll_mut().known(agent).freeze;
-                put("freeze", &Subject::Agent(agent.clone()), held, new)
+                let known = self.roll_mut().known(&signed.document.agent);
+                roll::put_freeze(known, &signed.document, new)
             }
             (Event::Policy { subject, signed, .. }, Opened::Policy(new)) => {
                 self.apply_policy(subject, signed, new)

@@ -92,6 +92,30 @@ async fn a_document_of_a_former_authority_keeps_its_epoch_and_loses_its_force() 
     assert_eq!(journal.roll().policy(&agents()).unwrap().epoch(), 2);
 }
 
+/// A courier may bring either first, and the journal may be read again under another authority.
+#[tokio::test]
+async fn of_a_freeze_and_a_thaw_of_one_epoch_the_freeze_stands() {
+    for frozen_first in [true, false] {
+        let (place, journal) = Place::with_policy("10 USDC").await;
+        journal.install_freeze(freeze(3, frozen_first)).await.unwrap();
+        let second = journal.install_freeze(freeze(3, !frozen_first)).await;
+        assert_eq!(second.is_err(), frozen_first, "{second:?}");
+        assert!(journal.roll().freeze(&agent()).unwrap().frozen);
+        let again = journal.install_freeze(freeze(3, false)).await;
+        assert!(matches!(again, Err(JournalError::OldEpoch { pinned: 3, .. })), "{again:?}");
+        place.close(journal).await;
+        for keys in [[1, 2], [4, 5]] {
+            let keys = keys.map(|n| Ed25519PublicKey::of(&key(n))).to_vec();
+            let authority = AuthorityConfig { keys, threshold: 2 }.try_into().unwrap();
+            let pins = Pins { authority, own_policies: Vec::new() };
+            let home = Arc::new(Home::open(&place.path()).unwrap());
+            let journal = Journal::open(home, pins, NOW).await.unwrap();
+            assert!(journal.roll().freeze(&agent()).unwrap().frozen);
+            place.close(journal).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wallet_has_one_agent_for_good() {
     let (place, journal) = Place::with_policy("10 USDC").await;
