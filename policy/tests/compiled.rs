@@ -1,6 +1,15 @@
 //! Holds the typed evaluator and the compiled policies together, on random payments under random
 //! policies. `TERCET_DIFFERENTIAL_REQUESTS` sets how many; a million take minutes.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test on made-up data: a wrong assumption shall stop it"
+)]
+
 use tercet_policy::ask::{Ask, Facts};
 use tercet_policy::chain::ASSETS;
 use tercet_policy::compile::{Compiled, Question};
