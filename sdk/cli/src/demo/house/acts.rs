@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use tercet_api::auth::{self, RequestParts};
 use tercet_api::payment::{CreatePayment, PaymentView};
 use tercet_api::problem::Problem;
-use tercet_api::resource::{
-    AgentView, CeremonyStatus, CeremonyView, CreateWallet, EnrolAgent, PolicyView,
-};
+use tercet_api::policy::PolicyView;
+use tercet_api::resource::{AgentView, CeremonyStatus, CeremonyView, CreateWallet, EnrolAgent};
 use tercet_policy::document::{DocumentError, Enrolment, RequestId, Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
 use tercet_policy::party::Party;
