@@ -108,8 +108,7 @@ impl Condition {
         let policy = check::policy(expression, declared)?;
         let uses = names::uses(&policy, declared)?;
         let policies = policy_set(policy)?;
-        let parties =
-            Parties::new().map_err(|error| BadCondition::Syntax { reason: error.to_string() })?;
+        let parties = Parties::new().map_err(|reason| BadCondition::Syntax { reason })?;
         Ok(Self { expression: expression.to_owned(), policies, uses, parties })
     }
 

@@ -151,7 +151,7 @@ pub(crate) fn with_terms(intent: AuthenticIntent, terms: ChainTerms) -> Proposal
 }
 
 /// The row that admitting this at `at` makes, for a payee without a category.
-pub(crate) fn row_of(proposal: &Proposal, at: UnixSeconds) -> SpendRow {
+pub(crate) fn row(proposal: &Proposal, at: UnixSeconds) -> SpendRow {
     let digest = SigningPayload::of(proposal).unwrap().digest();
     SpendRow::new(proposal, None, Judged { digest, replaces: None, at })
 }

@@ -12,6 +12,7 @@ use tercet_signer::home::Hardening;
 use tercet_signer::kek::{Argon2Cost, PassphraseSource};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::chains::Chains;
 use crate::config::NodeConfig;
 use crate::handle::NodeHandle;
 use crate::init::init;
@@ -185,7 +186,8 @@ async fn open(
     config: &std::path::Path,
 ) -> anyhow::Result<std::sync::Arc<tercet_signer::gate::Signer>> {
     let config = NodeConfig::read(config)?;
-    Ok(Box::pin(start::open(&config, StartOptions::default())).await?)
+    let chains = Chains::new(&config)?;
+    Ok(Box::pin(start::open(&config, chains, StartOptions::default())).await?)
 }
 
 fn role(word: &str) -> Result<Party, String> {

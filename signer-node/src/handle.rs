@@ -62,13 +62,20 @@ impl NodeHandle {
     pub async fn start_with(config: NodeConfig, options: StartOptions) -> Result<Self, StartError> {
         // Somebody else in this process may have chosen a provider before; then that one serves.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let health = match config.health {
-            Some(address) => Some(health::bind(address).await?),
-            None => None,
-        };
         let chains = Chains::new(&config)?;
+        // First of all the home: a second node in it would find the health address taken, too, and
+        // that is not what is wrong.
         let signer = Box::pin(start::open(&config, chains.clone(), options)).await?;
-        let reconciler = Reconciler::new(&config, chains, &signer);
+        match Surroundings::find(&config, chains, &signer).await {
+            Ok(around) => Ok(Self::start_in(&config, signer, around)),
+            Err(error) => {
+                start::free(signer).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn start_in(config: &NodeConfig, signer: Arc<Signer>, around: Surroundings) -> Self {
         let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES_MAX);
         let (progress, _) = broadcast::channel(PROGRESS_REPORTS_MAX);
         let (is_connected, connected) = watch::channel(false);
@@ -200,12 +207,16 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    async fn find(config: &NodeConfig, signer: &Arc<Signer>) -> Result<Self, StartError> {
+    async fn find(
+        config: &NodeConfig,
+        chains: Chains,
+        signer: &Arc<Signer>,
+    ) -> Result<Self, StartError> {
         let health = match config.health {
             Some(address) => Some(health::bind(address).await?),
             None => None,
         };
-        Ok(Self { health, reconciler: Reconciler::new(config, signer)? })
+        Ok(Self { health, reconciler: Reconciler::new(config, chains, signer) })
     }
 }
 

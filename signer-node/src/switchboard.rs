@@ -179,6 +179,8 @@ impl Listener for Arc<Switchboard> {
             ToNode::Enrolment { document } => self.take_enrolment(document).await,
             ToNode::Freeze { document } => self.take_freeze(document).await,
             ToNode::Policy { document } => self.take_policy(document).await,
+            ToNode::Registry { document } => self.take_registry(document).await,
+            ToNode::Report { document } => self.take_report(document).await,
             ToNode::Prepare { session, agent } => self.begin(session, Work::Prepare { agent }),
             ToNode::Keygen { session, request } => {
                 self.begin(session, Work::Keygen { request: Box::new(request) });

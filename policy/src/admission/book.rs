@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
 use crate::document::ContentHash;
 use crate::intent::IntentId;
-use crate::ledger::{Health, Ledger, LedgerError, SpendState};
+use crate::ledger::{Health, Ledger, LedgerError, Line, SpendState};
 use crate::party::AgentId;
 use crate::proposal::Slot;
 use crate::registry::{Experience, Payee, PayeePlace};
 use crate::report::ReportRow;
 use crate::rows::{Outcome, OutcomeRow, SpendRow, TripRow};
+use crate::subject::Subject;
 use crate::time::UnixSeconds;
 
 static ALL_WELL: std::sync::LazyLock<Health> = std::sync::LazyLock::new(Health::default);
@@ -41,6 +42,11 @@ impl Book {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Keeps these sums of a subject's payments ready; see [`Ledger::watch`].
+    pub fn watch(&mut self, subject: &Subject, lines: impl IntoIterator<Item = Line>) {
+        self.ledger.watch(subject, lines);
     }
 
     /// Takes in what became of a payment.

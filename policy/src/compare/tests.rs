@@ -175,7 +175,7 @@ proptest! {
                 };
                 prop_assert!(said(&new) <= said(&old), "{ask:?}");
             }
-            ledger.record(&fixture::row_of(&fixture::proposal(number, payment, now), now)).unwrap();
+            ledger.record(&fixture::row(&fixture::proposal(number, payment, now), now)).unwrap();
         }
     }
 }

@@ -98,7 +98,7 @@ fn type_check(policy: &Policy, declared: &DeclaredContext) -> Result<(), BadCond
     let set =
         PolicySet::from_policies([policy.clone()]).map_err(|error| wrong(error.to_string()))?;
     let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
-    let errors: Vec<_> = result.validation_errors().map(|error| reason(error)).collect();
+    let errors: Vec<_> = result.validation_errors().map(reason).collect();
     if !errors.is_empty() {
         return Err(wrong(errors.join("; ")));
     }

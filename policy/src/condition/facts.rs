@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use alloy_primitives::Address;
 use cedar_policy::{
-    Context as CedarContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors,
-    Request, RestrictedExpression,
+    Context as CedarContext, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
+    RestrictedExpression,
 };
 
 use super::{Attributes, CONDITION_AMOUNT_MAX, ConditionError, Uses};
@@ -97,12 +97,15 @@ pub(crate) struct Parties {
 }
 
 impl Parties {
-    pub(crate) fn new() -> Result<Self, ParseErrors> {
-        let uid = |kind: &str, name: &str| -> Result<EntityUid, ParseErrors> {
-            Ok(EntityUid::from_type_name_and_id(kind.parse()?, EntityId::new(name)))
+    pub(crate) fn new() -> Result<Self, String> {
+        let kind = |name: &str| -> Result<EntityTypeName, String> {
+            name.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())
+        };
+        let uid = |of, name| -> Result<EntityUid, String> {
+            Ok(EntityUid::from_type_name_and_id(kind(of)?, EntityId::new(name)))
         };
         let (action, payment) = (uid("Action", "pay")?, uid("Payment", "this")?);
-        Ok(Self { agent: "Agent".parse()?, action, payment })
+        Ok(Self { agent: kind("Agent")?, action, payment })
     }
 
     pub(crate) fn request(&self, agent: &str, values: Attributes) -> Result<Request, String> {
@@ -217,5 +220,5 @@ const fn hour_utc(now: UnixSeconds) -> u64 {
 
 /// The first day of 1970 was a Thursday.
 const fn weekday_utc(now: UnixSeconds) -> u64 {
-    (now.0 / DAY_SECONDS + 3) % 7 + 1
+    ((now.0 / DAY_SECONDS).saturating_add(3) % 7).saturating_add(1)
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixture::{
-    NOW, PAYEE, VENDOR, cancel, id, intent, parsed, policy, proposal, row_of, transfer, units, x402,
+    NOW, PAYEE, VENDOR, cancel, id, intent, parsed, policy, proposal, row, transfer, units, x402,
 };
 use crate::intent::Payment;
 use crate::ledger::Ledger;
@@ -17,7 +17,7 @@ fn verdict(policy: &Policy, payment: Payment, ledger: &Ledger) -> Verdict {
 }
 
 fn first_row() -> SpendRow {
-    row_of(&proposal(1, x402(10, VENDOR, OTHER), NOW), NOW)
+    row(&proposal(1, x402(10, VENDOR, OTHER), NOW), NOW)
 }
 
 fn one_payment() -> Ledger {

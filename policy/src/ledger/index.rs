@@ -11,7 +11,7 @@ use alloy_primitives::Address;
 use crate::ledger::entries::{Entries, Entry};
 use crate::ledger::names::{Names, Number, Owner, Traits};
 use crate::ledger::series::{Seq, Series};
-use crate::ledger::{Line, Measure};
+use crate::ledger::Line;
 use crate::party::AgentId;
 use crate::subject::Subject;
 
@@ -101,10 +101,11 @@ impl Index {
 
     pub(super) fn replace(&mut self, names: &Names, seq: Seq, old: &Entry, new: &Entry) {
         for held in self.lines(names, &new.traits) {
-            let (Measure::Amount(_) | Measure::Count) = held.line.measure else { continue };
             let series = held.series.get_mut(&new.traits.value(held.line.axis));
             let values = old.value(held.line.measure).zip(new.value(held.line.measure));
-            if let (Some(series), Some((old, new))) = (series, values) {
+            if let (Some(series), Some((old, new))) = (series, values)
+                && old != new
+            {
                 series.replace(seq, old, new);
             }
         }

@@ -1,21 +1,22 @@
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
-use proptest::prelude::*;
+mod holds;
+mod model;
+
+use alloy_primitives::Address;
 use serde_json::json;
 
 use super::*;
 use crate::evidence::VoidProof;
-use crate::fixture::{NOW, PAYEE, fees, id, policy, proposal, safe, transfer, units, x402};
-use crate::payload::SigningPayload;
+use crate::fixture::{NOW, PAYEE, fees, id, proposal, row as row_of, safe, transfer, units, x402};
+use crate::subject::Subject::Organisation;
 
 const SERVICES: [&str; 3] = ["a.example", "b.example", "c.example"];
 
 /// Rows without the signatures that would lead to them: the ledger looks at none.
 static TEMPLATES: std::sync::LazyLock<[SpendRow; 2]> = std::sync::LazyLock::new(|| {
     [x402(1, SERVICES[0], PAYEE), transfer(1, PAYEE)].map(|payment| {
-        let proposal = proposal(0, payment, NOW);
-        let digest = SigningPayload::of(&proposal).unwrap().digest();
-        SpendRow::new(&proposal, &policy("  []"), digest, None, NOW)
+        row_of(&proposal(0, payment, NOW), NOW)
     })
 });
 
@@ -52,7 +53,7 @@ fn settled(row: &SpendRow, amount: u128) -> OutcomeRow {
 }
 
 fn total(ledger: &Ledger) -> (u128, u128) {
-    let sum = |measure| ledger.sum(measure, &Scope::Total, UnixSeconds(0));
+    let sum = |measure| ledger.sum(&Organisation, measure, &Scope::Total, UnixSeconds(0));
     (sum(Measure::Amount("USDC")), sum(Measure::Count))
 }
 
@@ -70,9 +71,9 @@ fn a_reservation_counts_until_an_outcome_changes_it() {
     assert_eq!(total(&ledger), (12, 2));
     ledger.apply(&void(&b)).unwrap();
     assert_eq!(total(&ledger), (7, 1));
-    let service = Scope::Service(b.service.clone().unwrap());
-    assert_eq!(ledger.sum(Measure::Count, &service, UnixSeconds(0)), 0);
-    assert_eq!(ledger.sum(Measure::Amount("USDC"), &Scope::Recipient(PAYEE), NOW), 0);
+    let service = Scope::Service(b.service.clone());
+    assert_eq!(ledger.sum(&Organisation, Measure::Count, &service, UnixSeconds(0)), 0);
+    assert_eq!(ledger.sum(&Organisation, Measure::Amount("USDC"), &Scope::Recipient(Some(PAYEE)), NOW), 0);
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn time_does_not_run_backwards() {
     let mut ledger = Ledger::new();
     ledger.record(&row(1, 10, Some(0), 1, NOW)).unwrap();
     ledger.record(&row(2, 5, Some(0), 1, NOW.minus(1_000))).unwrap();
-    assert_eq!(ledger.sum(Measure::Count, &Scope::Total, NOW), 2, "an old row counts as of now");
+    assert_eq!(ledger.sum(&Organisation, Measure::Count, &Scope::Total, NOW), 2, "an old row counts as of now");
     assert_eq!(ledger.clamp(NOW.minus(5)), NOW);
     assert_eq!(ledger.clamp(NOW.plus(5)), NOW.plus(5));
 }
@@ -125,105 +126,92 @@ fn replacements_and_cancellations_do_not_count() {
     assert_eq!(total(&ledger), (10, 1));
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Pay { amount: u128, service: Option<usize>, recipient: u8, later: i64 },
-    Settle { which: prop::sample::Index, tenths: u128 },
-    Void(prop::sample::Index),
+
+#[test]
+fn what_is_final_and_older_than_every_window_is_dropped() {
+    let mut ledger = Ledger::new();
+    let (a, b) = (row(1, 10, Some(0), 1, NOW), row(2, 5, Some(1), 2, NOW));
+    ledger.record(&a).unwrap();
+    ledger.record(&b).unwrap();
+    ledger.apply(&settled(&a, 10)).unwrap();
+    ledger.record(&row(3, 1, Some(0), 1, NOW.plus(LEDGER_SECONDS_KEPT))).unwrap();
+    assert_eq!(ledger.len(), 3, "the last second that is kept");
+    ledger.record(&row(4, 1, Some(0), 1, NOW.plus(LEDGER_SECONDS_KEPT + 1))).unwrap();
+    assert_eq!(ledger.len(), 3);
+    assert_eq!(ledger.entry(&a.intent), None, "settled");
+    assert_eq!(ledger.entry(&b.intent).unwrap().state, SpendState::Reserved, "may still change");
+    assert_eq!(total(&ledger), (2, 2), "no window reaches back to it");
+    ledger.apply(&void(&b)).unwrap();
+    assert_eq!(ledger.entry(&b.intent), None, "final at last");
+    assert_eq!(ledger.len(), 2);
+    let service = a.service.as_ref();
+    let pinned = |ledger: &Ledger, payee| {
+        ledger.pinned(&Organisation, service, Address::repeat_byte(payee))
+    };
+    assert_eq!(pinned(&ledger, 1), Pinned::Known, "payees outlive their payments");
+    assert_eq!(pinned(&ledger, 2), Pinned::Changed);
+    assert_eq!(ledger.pinned(&Organisation, b.service.as_ref(), b.recipient.unwrap()), Pinned::New);
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let pay = (1u128..1_000, prop::option::of(0usize..3), 1u8..4, -20i64..60).prop_map(
-        |(amount, service, recipient, later)| Step::Pay { amount, service, recipient, later },
-    );
-    let settle = (any::<prop::sample::Index>(), 0u128..=10)
-        .prop_map(|(which, tenths)| Step::Settle { which, tenths });
-    prop_oneof![5 => pay, 1 => settle, 1 => any::<prop::sample::Index>().prop_map(Step::Void)]
+#[test]
+fn a_clock_that_is_set_back_sees_no_less() {
+    let mut ledger = Ledger::new();
+    ledger.record(&row(1, 10, Some(0), 1, NOW)).unwrap();
+    ledger.record(&row(2, 7, Some(0), 1, NOW.plus(2 * LEDGER_SECONDS_KEPT))).unwrap();
+    let window = crate::window::Window::rolling(crate::window::Period::Month);
+    let since = window.since(ledger.clamp(NOW));
+    let spent = ledger.sum(&Organisation, Measure::Amount("USDC"), &Scope::Total, since);
+    assert_eq!(spent, 7, "answered for the moment of the last row");
+    ledger.record(&row(3, 5, Some(0), 1, NOW)).unwrap();
+    assert_eq!(ledger.sum(&Organisation, Measure::Amount("USDC"), &Scope::Total, since), 12);
 }
 
-/// What a recount keeps of a payment.
-struct Plain {
-    row: SpendRow,
-    at: u64,
-    counted: u128,
-    void: bool,
-    closed: bool,
-}
-
-fn play(steps: Vec<Step>) -> (Ledger, Vec<Plain>, Vec<OutcomeRow>) {
-    let (mut ledger, mut plain, mut outcomes) = (Ledger::new(), Vec::<Plain>::new(), Vec::new());
-    let (mut clock, mut last) = (NOW.0, 0);
-    for (n, step) in (0u64..).zip(steps) {
-        match step {
-            Step::Pay { amount, service, recipient, later } => {
-                let now = clock.saturating_add_signed(later);
-                let row = row(n, amount, service, recipient, UnixSeconds(now));
-                ledger.record(&row).unwrap();
-                clock = clock.max(now);
-                last = last.max(now);
-                plain.push(Plain { row, at: last, counted: amount, void: false, closed: false });
-            }
-            Step::Settle { which, tenths } if !plain.is_empty() => {
-                let entry = which.get_mut(&mut plain);
-                let amount = entry.counted * tenths / 10;
-                let outcome = settled(&entry.row, amount);
-                if !entry.closed {
-                    entry.counted = amount;
-                    entry.closed = true;
-                    ledger.apply(&outcome).unwrap();
-                    outcomes.push(outcome);
-                }
-            }
-            Step::Void(which) if !plain.is_empty() => {
-                let entry = which.get_mut(&mut plain);
-                if !entry.closed && entry.row.service.is_some() {
-                    let outcome = void(&entry.row);
-                    (entry.counted, entry.void, entry.closed) = (0, true, true);
-                    ledger.apply(&outcome).unwrap();
-                    outcomes.push(outcome);
-                }
-            }
-            Step::Settle { .. } | Step::Void(_) => {}
-        }
+#[test]
+fn a_session_that_goes_on_keeps_its_sum() {
+    let name: crate::declared::SessionName = "s-1".parse().unwrap();
+    let in_session = |n: u64, days: u64| SpendRow {
+        session: Some(name.clone()),
+        ..row(n, 10, Some(0), 1, NOW.plus(days * 86_400))
+    };
+    let scope = Scope::Session(Some(name.clone()));
+    let mut ledger = Ledger::new();
+    for (n, days) in [(1, 0), (2, 30), (3, 60)] {
+        let row = in_session(n, days);
+        ledger.record(&row).unwrap();
+        ledger.apply(&settled(&row, 10)).unwrap();
     }
-    (ledger, plain, outcomes)
+    assert_eq!(ledger.len(), 2);
+    let spent = |ledger: &Ledger, subject: &Subject| {
+        ledger.sum(subject, Measure::Amount("USDC"), &scope, UnixSeconds(0))
+    };
+    let wallet = Subject::Wallet(TEMPLATES[0].wallet);
+    let other = Subject::Wallet(PAYEE);
+    assert_eq!([spent(&ledger, &Organisation), spent(&ledger, &wallet)], [30, 30]);
+    assert_eq!(spent(&ledger, &other), 0);
+    ledger.record(&row(4, 1, Some(0), 1, NOW.plus(101 * 86_400))).unwrap();
+    assert_eq!(spent(&ledger, &Organisation), 0, "40 days without a payment end it");
 }
 
-proptest! {
-    #[test]
-    fn every_sum_is_that_of_a_recount(
-        steps in prop::collection::vec(step(), 0..60),
-        back in 0u64..2_000,
-    ) {
-        let (ledger, plain, outcomes) = play(steps);
-        let since = UnixSeconds(ledger.clamp(NOW).0 - back);
-        let services = SERVICES.map(|s| Scope::Service(serde_json::from_value(json!(s)).unwrap()));
-        let recipients = [1u8, 2, 3].map(|r| Scope::Recipient(Address::repeat_byte(r)));
-        let scopes = [Scope::Total, Scope::NoService].into_iter().chain(services).chain(recipients);
-        for scope in scopes {
-            let here = || {
-                plain.iter().filter(|entry| entry.at >= since.0).filter(|entry| match &scope {
-                    Scope::Total => true,
-                    Scope::NoService => entry.row.service.is_none(),
-                    Scope::Service(service) => entry.row.service.as_ref() == Some(service),
-                    Scope::Recipient(recipient) => entry.row.recipient == Some(*recipient),
-                })
-            };
-            let amount: u128 = here().map(|entry| entry.counted).sum();
-            let count = here().filter(|entry| !entry.void).count() as u128;
-            prop_assert_eq!(ledger.sum(Measure::Amount("USDC"), &scope, since), amount);
-            prop_assert_eq!(ledger.sum(Measure::Count, &scope, since), count);
-        }
-        // Rows first, then outcomes: the order between different payments does not matter.
-        let mut rebuilt = Ledger::new();
-        for entry in &plain {
-            let stored = serde_json::to_string(&entry.row).unwrap();
-            rebuilt.record(&serde_json::from_str(&stored).unwrap()).unwrap();
-        }
-        for outcome in &outcomes {
-            let stored = serde_json::to_string(outcome).unwrap();
-            rebuilt.apply(&serde_json::from_str(&stored).unwrap()).unwrap();
-        }
-        prop_assert_eq!(rebuilt, ledger);
-    }
+#[test]
+fn payees_are_known_by_service_and_new_by_subject() {
+    let mut ledger = Ledger::new();
+    let [one, two] = [1, 2].map(Address::repeat_byte);
+    let (a, b) = (row(1, 1, Some(0), 1, NOW), row(2, 1, Some(0), 2, NOW.plus(5)));
+    let pinned = |ledger: &Ledger, payee| ledger.pinned(&Organisation, a.service.as_ref(), payee);
+    assert_eq!(pinned(&ledger, one), Pinned::New);
+    ledger.record(&a).unwrap();
+    assert_eq!([pinned(&ledger, one), pinned(&ledger, two)], [Pinned::Known, Pinned::Changed]);
+    assert_eq!(ledger.pinned(&Organisation, None, one), Pinned::Known);
+    assert_eq!(ledger.pinned(&Organisation, None, two), Pinned::New);
+    assert_eq!(ledger.pinned(&Subject::Wallet(PAYEE), None, one), Pinned::New, "another wallet");
+    ledger.record(&b).unwrap();
+    ledger.record(&SpendRow { intent: id(3), ..a.clone() }).unwrap();
+    assert_eq!(ledger.payees(&Organisation, a.service.as_ref().unwrap()), [one, two]);
+    let new = |ledger: &Ledger, since| ledger.new_payees_since(&Organisation, since);
+    assert_eq!([new(&ledger, NOW), new(&ledger, NOW.plus(1)), new(&ledger, NOW.plus(6))], [2, 1, 0]);
+    ledger.apply(&void(&b)).unwrap();
+    assert_eq!(pinned(&ledger, two), Pinned::Changed, "what never happened pins nobody");
+    assert_eq!(new(&ledger, NOW), 1);
+    ledger.apply(&void(&a)).unwrap();
+    assert_eq!(pinned(&ledger, one), Pinned::Known, "the other payment stands");
 }

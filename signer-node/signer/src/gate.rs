@@ -42,7 +42,7 @@ pub use self::crash::CrashPoint;
 pub use self::documents::{InstallError, slip_of};
 pub use self::error::{Culprit, Failure, GateError};
 pub use self::payment::{SignRequest, SignedPayment};
-pub use self::submission::{APPROVALS_MAX, BALANCE_MS_MAX, ReadBalance};
+pub use self::submission::{BALANCE_MS_MAX, ReadBalance};
 
 use self::budget::Budget;
 use self::peers::Peers;

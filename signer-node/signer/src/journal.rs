@@ -34,6 +34,8 @@ use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze, Request
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::SpendState;
 use tercet_policy::party::{AgentId, NodeId};
+use tercet_policy::registry::SignedRegistry;
+use tercet_policy::report::{ReportError, SignedReport};
 use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow};
 use tercet_policy::rules::{Policy, SignedPolicy};
 use tercet_policy::time::UnixSeconds;
@@ -220,6 +222,33 @@ impl Journal {
         let (subject, pin) = (policy.subject().clone(), policy.pin());
         let event = Event::Policy { subject, pin, signed };
         self.append(event, Opened::Policy(opened)).await
+    }
+
+    /// Checks a counterparty registry with the pinned authority and puts it into force.
+    ///
+    /// # Errors
+    /// [`JournalError::Registry`], [`JournalError::OldEpoch`]. The registry held before stays.
+    pub async fn install_registry(&self, signed: SignedRegistry) -> Result<(), JournalError> {
+        let opened = roll::open_registry(signed.clone(), &self.authority)?;
+        let event = Event::Registry { pin: opened.pin, signed };
+        self.append(event, Opened::Registry(opened)).await
+    }
+
+    /// Checks an agent's report against its key and the payment it is about, and records it. The
+    /// same report twice is one row.
+    ///
+    /// # Errors
+    /// [`JournalError::Report`], for a payment that is not in this journal too.
+    pub async fn install_report(
+        &self,
+        signed: SignedReport,
+        now: UnixSeconds,
+    ) -> Result<(), JournalError> {
+        let (agent, intent) = (signed.document.agent.clone(), signed.document.intent);
+        let found = self.ask(|reply| Command::FindSpend { intent, reply }).await??;
+        let row = found.ok_or(ReportError::OtherPayment { intent, agent })?;
+        let report = signed.open_report(&*self.roll(), &row, now)?;
+        self.append(Event::Report(Box::new(report)), Opened::Nothing).await
     }
 
     /// Records a new wallet. Do this **before** sealing its share: a share that the journal does

@@ -4,10 +4,13 @@ use std::fmt::Display;
 
 use tercet_api::relay::FromNode;
 use tercet_policy::document::{Enrolment, Freeze, Signed};
+use tercet_policy::registry::{Registry, SignedRegistry};
+use tercet_policy::report::SignedReport;
 use tercet_policy::rules::{Policy, SignedPolicy};
 use tercet_policy::subject::Subject;
 
 use super::Switchboard;
+use crate::relay::now;
 
 impl Switchboard {
     pub(super) async fn take_enrolment(&self, document: Signed<Enrolment>) {
@@ -32,6 +35,23 @@ impl Switchboard {
             }
             Err(error) => tracing::warn!(%error, "a policy that is none was not taken"),
         }
+    }
+
+    pub(super) async fn take_registry(&self, signed: SignedRegistry) {
+        let named = Registry::parse(&signed.document.yaml).map(|registry| registry.epoch());
+        match named {
+            Ok(epoch) => {
+                let taken = self.signer.install_registry(signed).await;
+                self.answer("registry", Subject::Organisation, epoch, &taken);
+            }
+            Err(error) => tracing::warn!(%error, "a registry that is none was not taken"),
+        }
+    }
+
+    pub(super) async fn take_report(&self, signed: SignedReport) {
+        let agent = signed.document.agent.clone();
+        let taken = self.signer.install_report(signed, now()).await;
+        self.answer("report", Subject::Agent(agent), 0, &taken);
     }
 
     fn answer<E: Display>(&self, kind: &str, of: Subject, epoch: u64, taken: &Result<(), E>) {

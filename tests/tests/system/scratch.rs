@@ -2,7 +2,10 @@
 //!
 //! Slow (a minute or more): twelve safe primes of 1,536 bits and the proofs around them.
 
-use anyhow::{Result, ensure};
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 use tercet_policy::party::Party;
 use tercet_tests::cluster::{Cluster, Plan};
 
@@ -10,6 +13,9 @@ use tercet_tests::cluster::{Cluster, Plan};
 async fn a_new_group_makes_its_own_aux_info_once() -> Result<()> {
     let cluster = Cluster::started(Plan { fixtures: false, ..Plan::default() }).await?;
     let first = cluster.new_wallet().await?;
+    for party in Party::ALL {
+        ensure_progress_ended(&cluster.log(party.word()))?;
+    }
     let aux = |party| {
         let home = cluster.house.seat(party).home();
         std::fs::read(home.join("groups").join("research-01.aux.sealed"))
@@ -23,4 +29,21 @@ async fn a_new_group_makes_its_own_aux_info_once() -> Result<()> {
     ensure!(made == kept, "aux info was made anew");
     let view = cluster.pay(cluster.x402(first, tercet_tests::cluster::PAYEE, 10_000)?).await?;
     cluster.payment_when(&view.id, |v| v.digest.is_some()).await.map(drop)
+}
+
+/// The last that a node says of each stage is that all of it is done.
+fn ensure_progress_ended(log: &str) -> Result<()> {
+    let mut stages = BTreeMap::new();
+    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        if line["message"] == "ceremony" {
+            let count = |name: &str| line[name].as_u64().context("a step without numbers");
+            let stage = line["stage"].as_str().context("a step without a stage")?;
+            stages.insert(stage.to_owned(), (count("done")?, count("total")?));
+        }
+    }
+    ensure!(stages.len() == 3, "three stages are told: {stages:?}");
+    for (stage, (done, total)) in stages {
+        ensure!(total > 0 && done == total, "{stage}: {done} of {total}");
+    }
+    Ok(())
 }

@@ -108,7 +108,7 @@ fn fees_of_a_window_are_summed_up() {
     let rule = parsed("  - max_fee: { amount: 0.00000012 ETH, per: day }");
     let mut ledger = Ledger::new();
     // 60,000 gas at a million wei.
-    let row = crate::fixture::row_of(&crate::fixture::proposal(1, transfer(1, PAYEE), NOW), NOW);
+    let row = crate::fixture::row(&crate::fixture::proposal(1, transfer(1, PAYEE), NOW), NOW);
     ledger.record(&row).unwrap();
     let intent = a_transfer(1);
     let ask = Ask::of(&intent).unwrap();
@@ -152,7 +152,7 @@ fn a_session_has_a_budget_of_its_own() {
     let mut paid = an_x402(600_000);
     paid.declared.session = Some(one.clone());
     let proposal = crate::fixture::proposal(2, paid.payment.clone(), NOW);
-    let row = crate::fixture::row_of(&proposal, NOW);
+    let row = crate::fixture::row(&proposal, NOW);
     let row = crate::rows::SpendRow { session: Some(one.clone()), ..row };
     let mut ledger = Ledger::new();
     ledger.record(&row).unwrap();

@@ -43,7 +43,7 @@ fn paid(payments: &[(u128, u64, Payment)]) -> Ledger {
 }
 
 fn row_of(n: u64, payment: Payment) -> SpendRow {
-    crate::fixture::row_of(&crate::fixture::proposal(n, payment, NOW), NOW)
+    crate::fixture::row(&crate::fixture::proposal(n, payment, NOW), NOW)
 }
 
 const ALLOW: &str = "  - allow: { services: vendors }\n  - allow: { recipients: payees }\n";

@@ -63,7 +63,8 @@ fn each_rule_refuses_asks_or_warns_as_it_says() {
 #[test]
 fn nobody_can_be_asked_where_nobody_is_named() {
     let text = yaml(7, &format!("{ALLOW}  - {{ max_amount: 1 USDC, then: ask }}"));
-    assert!(matches!(Policy::parse(&text), Err(PolicyError::Malformed { line: 9, .. })));
+    let refused = Policy::parse(&text);
+    assert!(matches!(refused, Err(PolicyError::Malformed { line: 9, .. })), "{refused:?}");
 }
 
 #[test]

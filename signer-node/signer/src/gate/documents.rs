@@ -2,7 +2,10 @@
 
 use tercet_policy::document::{DocumentError, Enrolment, Freeze, Signed};
 use tercet_policy::party::AgentId;
+use tercet_policy::registry::SignedRegistry;
+use tercet_policy::report::SignedReport;
 use tercet_policy::rules::{GrantsNothing, Policy, PolicyError, SignedPolicy};
+use tercet_policy::time::UnixSeconds;
 
 use super::Signer;
 use crate::journal::JournalError;
@@ -50,6 +53,26 @@ impl Signer {
     /// [`InstallError`].
     pub async fn install_freeze(&self, signed: Signed<Freeze>) -> Result<(), InstallError> {
         Ok(self.journal.install_freeze(signed).await?)
+    }
+
+    /// Puts a counterparty registry into force; the one before stays if it is refused.
+    ///
+    /// # Errors
+    /// [`InstallError`].
+    pub async fn install_registry(&self, signed: SignedRegistry) -> Result<(), InstallError> {
+        Ok(self.journal.install_registry(signed).await?)
+    }
+
+    /// Takes in what an agent says became of one of its payments.
+    ///
+    /// # Errors
+    /// [`InstallError`].
+    pub async fn install_report(
+        &self,
+        signed: SignedReport,
+        now: UnixSeconds,
+    ) -> Result<(), InstallError> {
+        Ok(self.journal.install_report(signed, now).await?)
     }
 
     /// Puts a policy into force for the subject it names; the one before stays if it is refused.

@@ -30,7 +30,8 @@ pub struct SignRequest {
     pub envelope: SignedIntent,
     /// What the courier says it is.
     pub claim: ProposalClaim,
-    /// What people are said to have said to it; at most [`super::APPROVALS_MAX`] are looked at.
+    /// What people are said to have said to it, unchecked; at most
+    /// [`APPROVALS_MAX`](tercet_policy::approval::APPROVALS_MAX) are looked at.
     pub approvals: Vec<SignedApproval>,
     /// Our time.
     pub now: UnixSeconds,

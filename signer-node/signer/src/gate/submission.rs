@@ -9,18 +9,16 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use tercet_policy::admission::Submission;
-use tercet_policy::approval::{AuthenticApproval, SignedApproval};
+use tercet_policy::approval::{APPROVALS_MAX, AuthenticApproval, SignedApproval};
 use tercet_policy::chain::Chain;
 use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::Proposal;
-use tercet_policy::rules::Policy;
+use tercet_policy::rules::{Policy, RuleKind};
 
 use super::Signer;
 use crate::journal::Roll;
 
-/// Most approvals of one payment that are looked at.
-pub const APPROVALS_MAX: usize = 16;
 /// Longest wait for what a wallet holds, in milliseconds; it counts as unknown after that.
 pub const BALANCE_MS_MAX: u64 = 2_000;
 
@@ -66,7 +64,7 @@ impl Signer {
 }
 
 fn looks_at_balance(policy: &Policy) -> bool {
-    policy.rules().iter().any(|rule| rule.kind().word() == "max_share_of_balance")
+    policy.rules().iter().any(|rule| matches!(rule.kind(), RuleKind::MaxShareOfBalance(_)))
 }
 
 fn opened(approvals: Vec<SignedApproval>) -> Vec<AuthenticApproval> {

@@ -3,6 +3,8 @@
 use tercet_policy::document::DocumentError;
 use tercet_policy::ledger::LedgerError;
 use tercet_policy::party::{AgentId, NodeId};
+use tercet_policy::registry::RegistryError;
+use tercet_policy::report::ReportError;
 use tercet_policy::rules::PolicyError;
 use tercet_policy::subject::Subject;
 
@@ -109,10 +111,16 @@ pub enum JournalError {
     /// A policy that is signed, but is not a policy.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A registry that is signed, but is not one, or is not signed as it must be.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A report that its agent did not sign, or of a payment that is not here.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// A document that is not newer than the one in force.
     #[error("the {kind} of {subject} has epoch {offered}; epoch {pinned} is pinned here")]
     OldEpoch {
-        /// `policy`, `enrolment` or `freeze`.
+        /// `policy`, `registry`, `enrolment` or `freeze`.
         kind: &'static str,
         /// Whose.
         subject: Subject,

@@ -4,6 +4,8 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::party::AgentId;
+use tercet_policy::registry::SignedRegistry;
+use tercet_policy::report::ReportRow;
 use tercet_policy::rows::{OutcomeRow, SpendRow, TripRow};
 use tercet_policy::rules::{PolicyPin as Pin, SignedPolicy};
 use tercet_policy::subject::Subject;
@@ -25,6 +27,8 @@ pub(super) enum Event {
     Freeze { pin: Pin, signed: Signed<Freeze> },
     /// A policy came into force.
     Policy { subject: Subject, pin: Pin, signed: SignedPolicy },
+    /// The counterparty registry came into force.
+    Registry { pin: Pin, signed: SignedRegistry },
     /// This node holds a share of a new wallet.
     Wallet { agent: AgentId, wallet: Address, request: RequestId },
     /// A rule of a policy stopped an agent.
@@ -33,6 +37,8 @@ pub(super) enum Event {
     Spend(Box<SpendRow>),
     /// It is known what became of one.
     Outcome(Box<OutcomeRow>),
+    /// An agent said what became of one.
+    Report(Box<ReportRow>),
     /// Signing for a wallet was stopped until an operator looks.
     Stopped { wallet: Address, reason: String },
     /// An operator has looked.
@@ -72,7 +78,10 @@ impl Event {
                 // With the intent, for two cancellations of one authorization are the same bytes.
                 Some(_) => format!("slot/{}/{}/{}", row.slot, row.digest, row.intent),
             }),
-            Self::Outcome(_) | Self::Stopped { .. } | Self::Resumed { .. } => None,
+            Self::Registry { pin, .. } => Some(format!("registry/{}", pin.epoch)),
+            Self::Outcome(_) | Self::Report(_) | Self::Stopped { .. } | Self::Resumed { .. } => {
+                None
+            }
         }
     }
 }

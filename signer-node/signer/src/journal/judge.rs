@@ -1,5 +1,7 @@
 //! How a payment is judged: by everything this node knows, and by nobody's word for it.
 
+use std::sync::Arc;
+
 use tercet_policy::admission::{
     AdmitError, IntentRecord, RecordSpend, Reserved, Rulebook, SlotRecord, Submission, admit,
 };
@@ -10,6 +12,7 @@ use tercet_policy::ledger::{Health, Ledger};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::Slot;
 use tercet_policy::refusal::Refusal;
+use tercet_policy::registry::{AuthenticRegistry, Experience};
 use tercet_policy::rows::{SpendRow, TripRow};
 use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
@@ -18,7 +21,6 @@ use super::error::JournalError;
 use super::event::Event;
 use super::state::{Opened, State};
 use super::store::Batch;
-use std::sync::Arc;
 
 type Judged<T> = Result<T, AdmitError<JournalError>>;
 
@@ -101,12 +103,11 @@ impl Draft<'_> {
             return Ok(None);
         }
         let facts = Facts {
-            ledger: self.ledger().map_err(AdmitError::Journal)?,
-            health: self.health(ask.agent).map_err(AdmitError::Journal)?,
-            registry: rulebook.registry,
+            registry: rulebook.registry.map(AuthenticRegistry::registry),
             balance: submission.balance,
             approvals: &submission.approvals,
-            now,
+            epochs: proposal.policies(),
+            ..Facts::known_to(self, ask.agent, now).map_err(AdmitError::Journal)?
         };
         Ok(Some(decide(&own, &ask, &facts)))
     }
@@ -148,6 +149,10 @@ impl RecordSpend for Draft<'_> {
 
     fn tripped(&self, agent: &AgentId) -> Result<Option<&TripRow>, JournalError> {
         Ok(self.state.roll.last_trip(agent))
+    }
+
+    fn experience(&self) -> Result<&Experience, JournalError> {
+        Ok(self.state.book.experience()?)
     }
 
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {

@@ -11,9 +11,9 @@ use alloy_primitives::Address;
 use tercet_policy::document::{Authority, Ed25519PublicKey, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::intent::AgentKeys;
 use tercet_policy::party::AgentId;
-use tercet_policy::registry::Registry;
+use tercet_policy::registry::{AuthenticRegistry, RegistryError, SignedRegistry};
 use tercet_policy::rows::TripRow;
-use tercet_policy::rules::{AuthenticPolicy, PolicyPin as Pin, PolicySet, SignedPolicy};
+use tercet_policy::rules::{AuthenticPolicy, Policy, PolicyPin as Pin, PolicySet, SignedPolicy};
 use tercet_policy::subject::Subject;
 
 use super::error::JournalError;
@@ -51,6 +51,7 @@ pub struct WalletOf {
 pub struct Roll {
     pub(super) agents: BTreeMap<AgentId, Known>,
     pub(super) policies: BTreeMap<Subject, Pinned<AuthenticPolicy>>,
+    pub(super) registry: Option<Pinned<AuthenticRegistry>>,
     pub(super) wallets: BTreeMap<Address, WalletOf>,
     pub(super) stopped: BTreeMap<Address, String>,
 }
@@ -99,8 +100,8 @@ impl Roll {
 
     /// Who is who, as the authority says.
     #[must_use]
-    pub const fn registry(&self) -> Option<&Registry> {
-        None
+    pub fn registry(&self) -> Option<&AuthenticRegistry> {
+        self.registry.as_ref()?.in_force.as_deref()
     }
 
     /// What is known of a wallet.
@@ -135,14 +136,18 @@ impl Roll {
         self.agents.get(agent)?.trip.as_ref()
     }
 
-    /// Opens a policy as what follows the one of its subject that is held here.
+    /// Opens a policy as what follows the one of its subject that is held here: a stricter one
+    /// takes one key of the authority, any other its quorum.
     pub(super) fn open_policy(
         &self,
         signed: SignedPolicy,
         authority: &Authority,
     ) -> Result<OpenedPolicy, JournalError> {
-        let opened = signed.open_policy(authority)?;
-        let after = self.policies.get(opened.subject()).map(|held| held.pin);
+        // Read unopened to find the one held; what counts is read again once it is opened.
+        let subject = Policy::parse(&signed.document.yaml)?.subject().clone();
+        let held = self.policy(&subject).map(|held| held.policy());
+        let opened = signed.open_policy_after(authority, held)?;
+        let after = self.policies.get(&subject).map(|held| held.pin);
         let policy = Pinned { pin: opened.pin(), in_force: Some(Arc::new(opened)) };
         Ok(OpenedPolicy { policy, after })
     }
@@ -237,6 +242,15 @@ pub(super) fn open_freeze(
     let opened = signed.open_freeze(authority)?;
     let pin = Pin { epoch: opened.epoch, content_hash: opened.content_hash() };
     Ok(Pinned { pin, in_force: Some(Arc::new(opened.into_document())) })
+}
+
+pub(super) fn open_registry(
+    signed: SignedRegistry,
+    authority: &Authority,
+) -> Result<Pinned<AuthenticRegistry>, RegistryError> {
+    let opened = signed.open_registry(authority)?;
+    let pin = Pin { epoch: opened.epoch(), content_hash: opened.content_hash() };
+    Ok(Pinned { pin, in_force: Some(Arc::new(opened)) })
 }
 
 /// What stands in for a freeze or an unfreeze that the pinned authority did not sign: stopping

@@ -12,6 +12,8 @@ use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze};
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::SpendState;
 use tercet_policy::party::NodeId;
+use tercet_policy::registry::AuthenticRegistry;
+use tercet_policy::report::ReportRow;
 use tercet_policy::rows::{Outcome, OutcomeRow, PaymentKind, SpendRow, TripRow};
 use tercet_policy::rules::{AuthenticPolicy, Policy, PolicyPin as Pin, SignedPolicy};
 use tercet_policy::subject::Subject;
@@ -29,6 +31,7 @@ pub(super) enum Opened {
     Enrolment(Pinned<Enrolment>),
     Freeze(Pinned<Freeze>),
     Policy(OpenedPolicy),
+    Registry(Pinned<AuthenticRegistry>),
 }
 
 /// A policy, opened as what follows the one of its subject that was held then.
@@ -46,6 +49,8 @@ pub(super) struct State {
     pub(super) book: Book,
     /// The latest row of each payment of which the end is not known.
     unsettled: BTreeMap<IntentId, SpendRow>,
+    /// Where in the file the first row of each payment is.
+    places: BTreeMap<IntentId, u64>,
     peer_heads: BTreeMap<NodeId, Head>,
     authority: Arc<Authority>,
     pub(super) own_policies: Vec<Policy>,
@@ -53,16 +58,20 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(authority: Arc<Authority>, own_policies: Vec<Policy>) -> Self {
-        Self {
+        let subjects: Vec<_> = own_policies.iter().map(|own| own.subject().clone()).collect();
+        let mut state = Self {
             authority,
             tip: Tip::EMPTY,
             tagger: Tagger::new(&ContentHash([0; 32])),
             roll: Arc::default(),
             book: Book::new(),
             unsettled: BTreeMap::new(),
+            places: BTreeMap::new(),
             peer_heads: BTreeMap::new(),
             own_policies,
-        }
+        };
+        subjects.iter().for_each(|subject| state.watch(subject));
+        state
     }
 
     /// How far the journal goes, as peers are told.
@@ -132,6 +141,11 @@ impl State {
         self.unsettled.values().cloned().collect()
     }
 
+    /// The number of the first row of a payment; none for a cancellation.
+    pub(super) fn place(&self, intent: &IntentId) -> Option<u64> {
+        self.places.get(intent).copied()
+    }
+
     pub(super) fn spend_state(&self, intent: &IntentId) -> Option<SpendState> {
         self.book.state(intent)
     }
@@ -148,15 +162,17 @@ impl State {
                 self.tagger = Tagger::new(seed);
                 Ok(self.tip == Tip::EMPTY)
             }
-            Event::Enrolment { .. } | Event::Freeze { .. } | Event::Policy { .. } => {
-                self.apply_document(event, opened)
-            }
+            Event::Enrolment { .. }
+            | Event::Freeze { .. }
+            | Event::Policy { .. }
+            | Event::Registry { .. } => self.apply_document(event, opened),
             Event::Wallet { agent, wallet, request } => {
                 self.apply_wallet(*wallet, WalletOf { agent: agent.clone(), request: *request })
             }
             Event::Trip(row) => Ok(self.apply_trip(row)),
             Event::Spend(row) => self.apply_spend(row).map(|()| true),
             Event::Outcome(row) => self.apply_outcome(row),
+            Event::Report(row) => self.apply_report(row),
             Event::Stopped { wallet, reason } => {
                 let is_news = self.roll.stopped(wallet).is_none();
                 if is_news {
@@ -200,8 +216,15 @@ impl State {
         self.book.record(row)?;
         if row.kind != PaymentKind::X402Cancel {
             self.unsettled.insert(row.intent, row.clone());
+            self.places.entry(row.intent).or_insert(self.tip.rows.saturating_add(1));
         }
         Ok(())
+    }
+
+    fn apply_report(&mut self, row: &ReportRow) -> Result<bool, JournalError> {
+        let is_news = !self.book.experience()?.has(&row.intent(), row.kind());
+        self.book.report(row)?;
+        Ok(is_news)
     }
 
     /// An agent that is stopped already is not stopped again.
@@ -228,6 +251,9 @@ impl State {
             (Event::Policy { subject, signed, .. }, Opened::Policy(new)) => {
                 self.apply_policy(subject, signed, new)
             }
+            (Event::Registry { .. }, Opened::Registry(new)) => {
+                put("registry", &Subject::Organisation, &mut self.roll_mut().registry, new)
+            }
             // An event whose document was not opened changes nothing.
             _ => Ok(false),
         }
@@ -253,8 +279,17 @@ impl State {
         let is_news = put("policy", subject, &mut held, new)?;
         if let (true, Some(new)) = (is_news, held) {
             self.roll_mut().policies.insert(subject.clone(), new);
+            self.watch(subject);
         }
         Ok(is_news)
+    }
+
+    /// Has the sums ready that the policies of a subject look at, this node's own among them.
+    fn watch(&mut self, subject: &Subject) {
+        let held = self.roll.policy(subject).map(|held| held.policy());
+        let own = self.own_policies.iter().filter(|own| own.subject() == subject);
+        let lines: Vec<_> = own.chain(held).flat_map(Policy::lines).collect();
+        self.book.watch(subject, lines);
     }
 
     fn roll_mut(&mut self) -> &mut Roll {
@@ -285,6 +320,10 @@ impl State {
                         .unwrap_or(OpenedPolicy { policy: lost, after }),
                 )
             }
+            Event::Registry { pin, signed } => Opened::Registry(
+                roll::open_registry(signed.clone(), authority)
+                    .unwrap_or(Pinned { pin: *pin, in_force: None }),
+            ),
             _ => Opened::Nothing,
         }
     }

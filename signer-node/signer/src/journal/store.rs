@@ -133,6 +133,15 @@ impl Store {
         Ok(())
     }
 
+    /// The event of one row, as it was checked at open or written since.
+    pub(super) async fn event_at(&mut self, row: u64) -> Result<Option<Event>, JournalError> {
+        let number = i64::try_from(row).unwrap_or(i64::MAX);
+        let query = sqlx::query_scalar("SELECT body FROM rows WHERE seq = ?").bind(number);
+        let body: Option<String> = query.fetch_optional(&mut self.connection).await?;
+        let damaged = |_| JournalError::Tampered { row, what: "it cannot be read" };
+        body.map(|body| serde_json::from_str(&body).map_err(damaged)).transpose()
+    }
+
     /// The latest head of every peer.
     pub(super) async fn peer_heads(&mut self) -> Result<Vec<(NodeId, Head)>, JournalError> {
         let rows = sqlx::query("SELECT node, rows, hash, tag FROM peer_heads")

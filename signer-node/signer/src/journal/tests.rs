@@ -3,3 +3,4 @@ mod documents;
 mod durability;
 mod fixture;
 mod heads;
+mod subjects;

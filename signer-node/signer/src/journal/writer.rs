@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use tercet_policy::admission::{AdmitError, Reserved, Submission};
+use tercet_policy::intent::IntentId;
 use tercet_policy::party::NodeId;
+use tercet_policy::rows::SpendRow;
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -29,6 +31,7 @@ pub(super) enum Command {
     NotePeerHead { node: NodeId, head: Head, reply: Reply<Result<(), JournalError>> },
     NoteExecution { id: [u8; 32], reply: Reply<Result<(), JournalError>> },
     CompareOwnHead { seen: Head, reply: Reply<Result<(), JournalError>> },
+    FindSpend { intent: IntentId, reply: Reply<Result<Option<SpendRow>, JournalError>> },
     Look(Look),
     Close { reply: Reply<Result<(), JournalError>> },
 }
@@ -81,9 +84,10 @@ impl Writer {
         let mut later = Vec::new();
         for command in commands {
             match command {
-                Command::Look(_) | Command::CompareOwnHead { .. } | Command::Close { .. } => {
-                    later.push(command);
-                }
+                Command::Look(_)
+                | Command::FindSpend { .. }
+                | Command::CompareOwnHead { .. }
+                | Command::Close { .. } => later.push(command),
                 command => answers.push(self.judge(command, &mut batch)),
             }
         }
@@ -129,9 +133,10 @@ impl Writer {
                 answer_execution(reply, id, place)
             }
             // Served after the commit.
-            Command::Look(_) | Command::CompareOwnHead { .. } | Command::Close { .. } => {
-                Box::new(|_| ())
-            }
+            Command::Look(_)
+            | Command::FindSpend { .. }
+            | Command::CompareOwnHead { .. }
+            | Command::Close { .. } => Box::new(|_| ()),
         }
     }
 
@@ -160,6 +165,11 @@ impl Writer {
                 look(self.live.as_ref().map(|live| &live.state).map_err(Clone::clone));
                 None
             }
+            Command::FindSpend { intent, reply } => {
+                // The asker may have left.
+                let _ = reply.send(self.find_spend(&intent).await);
+                None
+            }
             Command::CompareOwnHead { seen, reply } => {
                 // The asker may have left; the seal stays.
                 let _ = reply.send(self.compare_own_head(seen).await);
@@ -167,6 +177,15 @@ impl Writer {
             }
             Command::Close { reply } => Some(reply),
             _ => None,
+        }
+    }
+
+    async fn find_spend(&mut self, intent: &IntentId) -> Result<Option<SpendRow>, JournalError> {
+        let live = self.live.as_mut().map_err(|sealed| sealed.clone())?;
+        let Some(place) = live.state.place(intent) else { return Ok(None) };
+        match live.store.event_at(place).await? {
+            Some(Event::Spend(row)) => Ok(Some(*row)),
+            _ => Err(JournalError::Tampered { row: place, what: "it is not the payment's" }),
         }
     }
 

@@ -16,7 +16,6 @@ use tercet_policy::money::Amount;
 use tercet_policy::proposal::Proposal;
 use tercet_policy::proposal::{ChainTerms, ProposalClaim, terms_without_chain};
 use tercet_policy::refusal::Refusal;
-use tercet_policy::registry::Registry;
 use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::rules::PolicyDocument;
 use tercet_policy::subject::Subject;
@@ -219,7 +218,7 @@ pub(super) fn proposal(
 /// The epochs that an honest courier restates.
 pub(super) fn epochs(journal: &Journal) -> PolicyEpochs {
     let roll = journal.roll();
-    let registry = roll.registry().map(Registry::epoch);
+    let registry = roll.registry().map(|registry| registry.epoch());
     let held = roll.policies_for(&agent(), &WALLET).unwrap_or_default();
     held.epochs(&WALLET, registry)
 }
