@@ -6,6 +6,8 @@ pub mod home;
 pub mod identity;
 pub mod journal;
 pub mod kek;
+#[cfg(doctest)]
+mod must_not_compile;
 pub mod primes;
 pub mod sealed;
 pub mod session;

@@ -2,10 +2,6 @@
 //!
 //! Promises: a share that loads is this party's share of a 2-of-3 key, belongs to the group
 //! parameters it is used with, and shows its address alone. Neither form can be copied.
-//!
-//! ```compile_fail,E0599
-//! fn twice(share: tercet_signer::tss::WalletShare) { let _ = share.clone(); }
-//! ```
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,0 @@
-fn twice(primes: &tercet_signer::primes::SafePrimes) -> tercet_signer::primes::SafePrimes {
-    primes.clone()
-}
-
-fn main() {}
