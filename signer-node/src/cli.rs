@@ -1,5 +1,6 @@
 //! The command line of `tercet-signer-node`.
 
+use std::fmt;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -16,6 +17,25 @@ use crate::handle::NodeHandle;
 use crate::init::init;
 use crate::logs::install_logs;
 use crate::start::{self, StartOptions};
+
+/// An error with its causes, each told once: most of our errors name their cause in their own text.
+#[derive(Debug)]
+pub struct Told<'a>(pub &'a anyhow::Error);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = String::new();
+        for cause in self.0.chain().map(ToString::to_string) {
+            if told.contains(&cause) {
+                continue;
+            }
+            let between = if told.is_empty() { "" } else { ": " };
+            write!(f, "{between}{cause}")?;
+            told.push_str(&cause);
+        }
+        Ok(())
+    }
+}
 
 /// A share in a box that dials out.
 #[derive(Debug, Parser)]

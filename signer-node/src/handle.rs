@@ -9,6 +9,7 @@ use tercet_policy::intent::IntentId;
 use tercet_signer::gate::{HeldWallet, Signer};
 use tercet_signer::journal::Head;
 use tercet_signer::vault::VaultError;
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -60,12 +61,19 @@ impl NodeHandle {
     pub async fn start_with(config: NodeConfig, options: StartOptions) -> Result<Self, StartError> {
         // Somebody else in this process may have chosen a provider before; then that one serves.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let health = match config.health {
-            Some(address) => Some(health::bind(address).await?),
-            None => None,
-        };
+        // First of all the home: a second node in it would find the health address taken, too, and
+        // that is not what is wrong.
         let signer = Box::pin(start::open(&config, options)).await?;
-        let reconciler = Reconciler::new(&config, &signer)?;
+        match Surroundings::find(&config, &signer).await {
+            Ok(around) => Ok(Self::start_in(&config, signer, around)),
+            Err(error) => {
+                start::free(signer).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn start_in(config: &NodeConfig, signer: Arc<Signer>, around: Surroundings) -> Self {
         let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES_MAX);
         let (progress, _) = broadcast::channel(PROGRESS_REPORTS_MAX);
         let (is_connected, connected) = watch::channel(false);
@@ -88,7 +96,7 @@ impl NodeHandle {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(line.keep(stop.clone()));
         tasks.spawn(follow_head(Arc::clone(&signer), head_told, stop.clone()));
-        if let Some(reconciler) = reconciler {
+        if let Some(reconciler) = around.reconciler {
             tasks.spawn(reconciler.run(stop.clone()));
         }
         let handle = Self {
@@ -101,10 +109,10 @@ impl NodeHandle {
             stop: stop.clone().drop_guard(),
             stop_within: Duration::from_secs(config.limits.stop_seconds),
         };
-        if let Some(listener) = health {
+        if let Some(listener) = around.health {
             handle.tasks.spawn(health::serve(listener, handle.pulse(), stop));
         }
-        Ok(handle)
+        handle
     }
 
     /// Waits until the line to the coordinator stands.
@@ -159,20 +167,20 @@ impl NodeHandle {
     }
 
     /// Stops in order: takes no new sessions, lets the running ones end within the configured
-    /// time, calls the rest off, and closes the journal. The home is free afterwards.
+    /// time, calls the rest off, closes the journal and waits until the home is free.
     pub async fn stop(self) {
-        if timeout(self.stop_within, self.switchboard.finish()).await.is_err() {
+        let Self { signer, switchboard, tasks, stop, stop_within, .. } = self;
+        if timeout(stop_within, switchboard.finish()).await.is_err() {
             tracing::warn!("sessions are called off: they took too long to end");
-            self.switchboard.call_off_all();
+            switchboard.call_off_all();
             let grace = Duration::from_millis(CALLED_OFF_MS_MAX);
-            drop(timeout(grace, self.switchboard.finish()).await);
+            drop(timeout(grace, switchboard.finish()).await);
         }
-        self.tasks.close();
-        drop(self.stop);
-        self.tasks.wait().await;
-        if let Err(error) = self.signer.close().await {
-            tracing::warn!(%error, "the journal did not close cleanly");
-        }
+        tasks.close();
+        drop(stop);
+        tasks.wait().await;
+        drop(switchboard);
+        start::free(signer).await;
     }
 
     fn pulse(&self) -> Pulse {
@@ -187,6 +195,22 @@ impl NodeHandle {
 impl fmt::Debug for NodeHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NodeHandle({:?})", self.signer)
+    }
+}
+
+/// What a node needs beside its home.
+struct Surroundings {
+    health: Option<TcpListener>,
+    reconciler: Option<Reconciler>,
+}
+
+impl Surroundings {
+    async fn find(config: &NodeConfig, signer: &Arc<Signer>) -> Result<Self, StartError> {
+        let health = match config.health {
+            Some(address) => Some(health::bind(address).await?),
+            None => None,
+        };
+        Ok(Self { health, reconciler: Reconciler::new(config, signer)? })
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tercet_signer::home::harden_process;
-use tercet_signer_node::cli::Cli;
+use tercet_signer_node::cli::{Cli, Told};
 
 /// Threads of the async runtime: it waits and carries; protocols compute on threads of their own.
 const RUNTIME_THREADS: usize = 2;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if standard error is gone.
-            drop(writeln!(std::io::stderr(), "tercet-signer-node: {error:#}"));
+            drop(writeln!(std::io::stderr(), "tercet-signer-node: {}", Told(&error)));
             ExitCode::FAILURE
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tercet_policy::party::NodeId;
 use tercet_policy::rules::{GrantsNothing, Policy, PolicyError, SignedPolicy};
@@ -10,6 +11,7 @@ use tercet_signer::home::{Home, HomeError};
 use tercet_signer::identity::{IdentityError, NodeIdentity};
 use tercet_signer::kek::{Argon2Cost, Kek, KekError, PassphraseSource};
 use tercet_signer::vault::VaultError;
+use tokio::time::timeout;
 
 use crate::config::{ConfigError, NodeConfig};
 use crate::health::HealthError;
@@ -18,6 +20,9 @@ use crate::relay::now;
 
 /// Largest policy file that is read, in bytes: a policy, its signatures, and JSON around them.
 const POLICY_FILE_BYTES_MAX: u64 = 512 * 1024;
+/// How long whatever still holds the home, once everything was called off, gets to let go of it, in
+/// milliseconds.
+const HOME_FREED_MS_MAX: u64 = 10_000;
 
 /// What does not come from the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -163,13 +168,39 @@ pub(crate) async fn open(
         crash_at: options.insecure_crash_at,
     };
     let signer = Arc::new(Signer::open(parts, now()).await?);
-    let shares = Arc::clone(&signer);
+    match make_ready(&signer, files.signed).await {
+        Ok(()) => Ok(signer),
+        Err(error) => {
+            free(signer).await;
+            Err(error)
+        }
+    }
+}
+
+async fn make_ready(
+    signer: &Arc<Signer>,
+    policies: Vec<(PathBuf, SignedPolicy)>,
+) -> Result<(), StartError> {
+    let shares = Arc::clone(signer);
     blocking(move || shares.check_shares()).await??;
-    for (path, policy) in files.signed {
+    for (path, policy) in policies {
         let installed = signer.install_policy(policy).await;
         installed.map_err(|source| StartError::Install { path, source })?;
     }
-    Ok(signer)
+    Ok(())
+}
+
+/// Closes the journal and lets go of the home, and waits until nobody else holds it either: a
+/// session that was called off may still be on its way out.
+pub(crate) async fn free(signer: Arc<Signer>) {
+    if let Err(error) = signer.close().await {
+        tracing::warn!(%error, "the journal did not close cleanly");
+    }
+    let freed = signer.home_freed();
+    drop(signer);
+    if timeout(Duration::from_millis(HOME_FREED_MS_MAX), freed).await.is_err() {
+        tracing::error!("the home stays locked: a session that was called off does not end");
+    }
 }
 
 struct Unlocked {

@@ -26,7 +26,12 @@ use std::time::{Duration, Instant};
 
 use support::group::{Group, set_mode};
 use tercet_policy::party::Party;
+use tercet_signer::home::{Home, HomeError};
 use tercet_signer_node::StartError;
+use tercet_signer_node::cli::Told;
+
+/// How often a race is run.
+const ROUNDS: usize = 30;
 
 #[tokio::test]
 async fn a_policy_that_grants_nothing_keeps_the_node_from_starting() {
@@ -76,6 +81,49 @@ async fn a_home_is_used_by_one_node_at_a_time_and_by_its_own() {
     fs::rename(group.home(Party::Operator), group.home(Party::Recovery)).unwrap();
     let stolen = group.start(Party::Recovery).await.map(drop).unwrap_err();
     assert!(matches!(stolen, StartError::OtherNode { .. }), "{stolen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_stopped_node_has_given_its_home_back() {
+    let group = Group::new().await;
+    for round in 0..ROUNDS {
+        group.start(Party::Operator).await.unwrap().stop().await;
+        let opened = Home::open(&group.home(Party::Operator));
+        assert!(opened.is_ok(), "round {round}: {}", opened.unwrap_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_that_does_not_start_has_given_its_home_back() {
+    let group = Group::new().await;
+    let (_taken, health) = taken_address();
+    for round in 0..ROUNDS {
+        let refused = group.start_with(Party::Operator, &health).await.map(drop).unwrap_err();
+        assert!(matches!(refused, StartError::Health(_)), "{refused}");
+        let opened = Home::open(&group.home(Party::Operator));
+        assert!(opened.is_ok(), "round {round}: {}", opened.unwrap_err());
+    }
+}
+
+/// Two nodes of one configuration share the health address, too.
+#[tokio::test]
+async fn a_home_in_use_is_told_before_a_taken_health_address() {
+    let group = Group::new().await;
+    let first = group.start(Party::Operator).await.unwrap();
+    let (_taken, health) = taken_address();
+    let second = group.start_with(Party::Operator, &health).await.map(drop).unwrap_err();
+    assert!(matches!(second, StartError::Home(HomeError::InUse { .. })), "{second}");
+    first.stop().await;
+    let alone = group.start_with(Party::Operator, &health).await.map(drop).unwrap_err();
+    let told = Told(&alone.into()).to_string();
+    assert_eq!(told.matches("in use").count(), 1, "{told}");
+}
+
+/// A health address that somebody else has, and the line of a configuration that names it.
+fn taken_address() -> (TcpListener, String) {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let line = format!("health = \"{}\"", taken.local_addr().unwrap());
+    (taken, line)
 }
 
 fn program() -> Command {

@@ -29,10 +29,14 @@ use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::intent::{IntentId, Service};
 use tercet_policy::party::AgentId;
 use tercet_signer_node::{NodeHandle, Readiness};
+use tokio::time::sleep;
 
 pub use self::config::{RULES_FILE, WalletConfig};
 pub use self::evidence::ChainEvidence;
 pub use self::pay::{PAYMENT_SECONDS_MAX, Paid};
+
+/// Time between two looks whether the last call that uses the node is over, in milliseconds.
+const LAST_CALL_PAUSE_MS: u64 = 5;
 
 use self::house::House;
 use self::payer::HousedPayer;
@@ -70,10 +74,24 @@ impl Wallet {
     /// As for [`Wallet::open`].
     pub async fn open_with(config: WalletConfig) -> Result<Self, Error> {
         let evidence = Arc::new(ChainEvidence::new(&config)?);
-        let home = config.node.home.clone();
-        let base = config.node.coordinator.origin().clone();
         let starting = NodeHandle::start_with(config.node.clone(), config.start);
         let node = Arc::new(Box::pin(starting).await.map_err(not_ready)?);
+        match Self::move_in(config, evidence, Arc::clone(&node)).await {
+            Ok(wallet) => Ok(wallet),
+            Err(error) => {
+                stop(node).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn move_in(
+        config: WalletConfig,
+        evidence: Arc<ChainEvidence>,
+        node: Arc<NodeHandle>,
+    ) -> Result<Self, Error> {
+        let home = config.node.home.clone();
+        let base = config.node.coordinator.origin().clone();
         let house = House::new(&node);
         let agent = AgentId::new(node.identity().keys().id.as_str()).map_err(not_ready)?;
         let address = config::pick_wallet(&node, &agent, config.wallet)?;
@@ -201,21 +219,30 @@ impl Wallet {
         self.buyer.trust_payee(service, chain, payee).await
     }
 
-    /// Stops the node in order and frees the home.
+    /// Stops the node in order. The home may be opened again at once.
     pub async fn close(self) {
         let Self { buyer, payer, client, journal, node, .. } = self;
         drop((buyer, payer, client));
         journal.close().await;
-        // What is left of it elsewhere holds it only weakly, but for calls that are running.
-        if let Some(node) = Arc::into_inner(node) {
-            node.stop().await;
-        }
+        stop(node).await;
     }
 }
 
 impl std::fmt::Debug for Wallet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Wallet({} of {})", self.address, self.agent)
+    }
+}
+
+/// Stops a node that nobody needs any more. What is left of it elsewhere holds it weakly, but for the
+/// moment of a call.
+async fn stop(mut node: Arc<NodeHandle>) {
+    loop {
+        match Arc::try_unwrap(node) {
+            Ok(node) => return node.stop().await,
+            Err(shared) => node = shared,
+        }
+        sleep(Duration::from_millis(LAST_CALL_PAUSE_MS)).await;
     }
 }
 

@@ -25,6 +25,7 @@ mod payment;
 mod peers;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::Address;
@@ -212,6 +213,12 @@ impl Signer {
     /// [`JournalError`] if the file did not close cleanly; every answered row is durable anyway.
     pub async fn close(&self) -> Result<(), JournalError> {
         self.journal.close().await
+    }
+
+    /// Ends once the home is free for another signer: after [`Signer::close`], when this signer and
+    /// all of its sessions are gone.
+    pub fn home_freed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.vault.home().freed()
     }
 
     /// The enrolment under which this node serves an agent.

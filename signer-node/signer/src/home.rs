@@ -18,6 +18,7 @@
 mod disk;
 mod harden;
 
+use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use alloy_primitives::Address;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use tercet_policy::time::UnixSeconds;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use zeroize::Zeroizing;
 
 pub use self::disk::DiskError;
@@ -73,8 +75,19 @@ pub struct Home {
     root: Folder,
     groups: Folder,
     wallets: Folder,
-    /// Keeps the lock: the kernel drops it with the descriptor.
-    _lock: OwnedFd,
+    lock: OwnedFd,
+    /// Told of when the lock is free. Last, for fields are dropped in this order.
+    freed: DropGuard,
+}
+
+/// A descriptor that a process being started has inherited for a moment would keep the lock, so it
+/// is given back and not left to the closing of ours.
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Err(error) = rustix::fs::flock(&self.lock, FlockOperation::Unlock) {
+            tracing::warn!(%error, "a home's lock is left to the end of this process");
+        }
+    }
 }
 
 impl Home {
@@ -105,7 +118,13 @@ impl Home {
         for folder in [&root, &groups, &wallets] {
             folder.sweep()?;
         }
-        Ok(Self { root, groups, wallets, _lock: lock })
+        let freed = CancellationToken::new().drop_guard();
+        Ok(Self { root, groups, wallets, lock, freed })
+    }
+
+    /// Ends once this home was dropped by everybody who holds it, and may be opened anew.
+    pub fn freed(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.freed.token().clone().cancelled_owned()
     }
 
     /// Where the home is.

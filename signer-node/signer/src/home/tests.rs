@@ -57,6 +57,22 @@ fn a_second_user_of_the_home_is_refused_until_the_first_is_gone() {
     assert!(Home::open(&path).is_ok());
 }
 
+/// A process that is being started holds copies of all descriptors until it has become another
+/// program, and the lock would live as long as they do.
+#[tokio::test]
+async fn a_copied_descriptor_does_not_keep_the_lock() {
+    let (_place, home) = home();
+    let (path, copy, freed) =
+        (home.path().to_owned(), home.lock.try_clone().unwrap(), home.freed());
+    let mut freed = std::pin::pin!(freed);
+    let so_far = std::time::Duration::from_millis(20);
+    assert!(tokio::time::timeout(so_far, &mut freed).await.is_err(), "it is held");
+    drop(home);
+    freed.await;
+    assert!(Home::open(&path).is_ok());
+    drop(copy);
+}
+
 #[test]
 fn another_process_holding_the_lock_is_seen() {
     let (_place, home) = home();

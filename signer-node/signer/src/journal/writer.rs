@@ -60,6 +60,8 @@ impl Writer {
             if let Some(closed) = self.serve(batch.drain(..)).await {
                 commands.close();
                 let result = self.close().await;
+                // Who is told that the journal is closed may want its home at once.
+                drop(self);
                 // The asker may be gone; the journal is closed all the same.
                 let _ = closed.send(result);
                 return;
