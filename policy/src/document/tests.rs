@@ -1,4 +1,5 @@
 use super::*;
+use crate::party::AgentId;
 
 fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
@@ -95,5 +96,71 @@ fn authorities_that_could_not_work_are_refused() {
         [(vec![], 0), (vec![k(1)], 0), (vec![k(1)], 2), (vec![k(1), k(1)], 1), (vec![], 1)]
     {
         assert!(Authority::try_from(AuthorityConfig { keys, threshold }).is_err());
+    }
+}
+
+/// Canonical JSON writes 2^53 and 2^53 + 1 alike, so a signature over the one would be good for
+/// the other: a courier could raise a thaw's epoch past what anybody signed.
+#[test]
+fn no_epoch_is_changed_where_doubles_end() {
+    let signed = |epoch| Signed::by(Freeze { epoch, ..freeze(true) }, &key(1));
+    let last = signed(JSON_INTEGER_MAX).unwrap();
+    assert!(last.clone().open_by(&Ed25519PublicKey::of(&key(1))).is_ok());
+    let none = DocumentError::NotCanonical { kind: "freeze".into() };
+    for epoch in [JSON_INTEGER_MAX + 1, JSON_INTEGER_MAX + 2, u64::MAX] {
+        assert_eq!(signed(epoch).unwrap_err(), none, "{epoch}");
+        let raised = Signed {
+            document: Freeze { epoch, ..freeze(true) },
+            signatures: last.signatures.clone(),
+        };
+        assert_eq!(raised.open(&authority(&[1], 1)), Err(none.clone()), "{epoch}");
+    }
+}
+
+#[test]
+fn two_writings_of_one_document_are_one_and_two_documents_are_two() {
+    let one = r#"{"agent":"a","epoch":1,"frozen":true,"reason":"drill"}"#;
+    let other = "{ \"reason\": \"dr\\u0069ll\", \"frozen\": true, \"epoch\": 1, \"agent\": \"a\" }";
+    let by = Ed25519PublicKey::of(&key(1));
+    let hash = |text: &str| {
+        let document: Freeze = serde_json::from_str(text).unwrap();
+        Signed::by(document, &key(1)).unwrap().open_by(&by).unwrap().content_hash()
+    };
+    assert_eq!(hash(one), hash(other));
+    let others = [("\"a\"", "\"b\""), ("1", "2"), ("true", "false"), ("drill", "Drill")];
+    for (from, to) in others {
+        assert_ne!(hash(one), hash(&one.replace(from, to)), "{to}");
+    }
+    let unknown = one.replace("{", "{\"until\":9,");
+    assert!(serde_json::from_str::<Freeze>(&unknown).is_err(), "what is not understood");
+    let twice = one.replace("{", "{\"epoch\":2,");
+    assert!(serde_json::from_str::<Freeze>(&twice).is_err(), "which of the two was meant");
+}
+
+#[test]
+fn no_more_signatures_are_looked_at_than_are_named() {
+    let authority = authority(&[1], 1);
+    let mut signed = Signed::by(freeze(false), &key(1)).unwrap();
+    for _ in 1..SIGNATURES_MAX {
+        signed.add_signature(&key(2)).unwrap();
+    }
+    assert!(signed.clone().open(&authority).is_ok());
+    signed.add_signature(&key(2)).unwrap();
+    assert_eq!(signed.open(&authority), Err(DocumentError::TooManySignatures));
+}
+
+#[test]
+fn which_freeze_supersedes_which() {
+    let at = |epoch, frozen| Freeze { epoch, ..freeze(frozen) };
+    for (new, held, expected) in [
+        (at(2, false), at(1, true), true),
+        (at(2, true), at(1, false), true),
+        (at(1, true), at(1, false), true),
+        (at(1, false), at(1, true), false),
+        (at(1, true), at(1, true), false),
+        (at(1, true), at(2, false), false),
+        (at(1, false), at(2, true), false),
+    ] {
+        assert_eq!(new.supersedes(&held), expected, "{new:?} over {held:?}");
     }
 }
