@@ -3,12 +3,14 @@
 use std::fmt;
 
 use tercet_api::auth::{self, RequestParts, SignatureHeaders};
-use tercet_policy::document::{DocumentError, NodeKeys, Signed, WalletRequest};
+use tercet_policy::document::{DocumentError, Ed25519PublicKey, NodeKeys, Signed, WalletRequest};
 use tercet_policy::intent::{PaymentIntent, SignedIntent};
+use tercet_policy::report::{Report, ReportKind, SignedReport};
 use tercet_policy::time::UnixSeconds;
 use tercet_signer::identity::NodeIdentity;
 
-/// Signs what an agent's process has to sign: intents, requests for wallets, HTTP requests.
+/// Signs what an agent's process has to sign: intents, reports, requests for wallets, HTTP
+/// requests.
 #[derive(Clone, Copy)]
 pub struct Voice<'a>(&'a NodeIdentity);
 
@@ -29,6 +31,23 @@ impl<'a> Voice<'a> {
     /// [`DocumentError::NotCanonical`] for numbers beyond 2^53.
     pub fn sign_intent(&self, intent: PaymentIntent) -> Result<SignedIntent, DocumentError> {
         Signed::by(intent, self.0.expose_signing())
+    }
+
+    /// Signs a report of what became of this agent's own payment.
+    ///
+    /// # Errors
+    /// [`DocumentError::NotCanonical`] for numbers beyond 2^53.
+    pub fn sign_report(
+        &self,
+        intent: PaymentIntent,
+        outcome: ReportKind,
+        now: UnixSeconds,
+    ) -> Result<SignedReport, DocumentError> {
+        let (agent, id) = (intent.agent.clone(), intent.id);
+        let key = Ed25519PublicKey::of(self.0.expose_signing());
+        let content_hash = self.sign_intent(intent)?.open_by(&key)?.content_hash();
+        let report = Report { agent, intent: id, content_hash, outcome, at: now };
+        Signed::by(report, self.0.expose_signing())
     }
 
     /// Signs a request for a wallet.

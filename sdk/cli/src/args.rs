@@ -5,6 +5,7 @@ mod policy;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use tercet_policy::declared::SessionName;
 use tercet_policy::party::AgentId;
 use tercet_signer::gate::CrashPoint;
 use url::Url;
@@ -214,6 +215,12 @@ pub struct Fetch {
     /// Refuse to pay more than this, whatever the policy allows: `0.50`, in USDC.
     #[arg(long)]
     pub at_most: Option<String>,
+    /// The session the payment belongs to; session budgets count by it.
+    #[arg(long)]
+    pub session: Option<SessionName>,
+    /// What the agent declares for the policy's conditions, as a JSON object.
+    #[arg(long, value_name = "JSON")]
+    pub context: Option<String>,
     /// Write what came to this file instead.
     #[arg(long, short = 'o')]
     pub output: Option<PathBuf>,

@@ -4,10 +4,11 @@
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Request, Url};
 use sha2::{Digest as _, Sha256};
-use tercet_policy::declared::HttpMethod;
+use tercet_policy::declared::{Declared, HttpMethod, PaymentFlow};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::Service;
 
+use crate::declare::Declaration;
 use crate::error::{BadRequest, Declined};
 use crate::journal::RequestKey;
 use crate::net;
@@ -19,10 +20,15 @@ pub(crate) struct Ask {
     request: Request,
     service: Service,
     body_sha256: ContentHash,
+    declaration: Declaration,
 }
 
 impl Ask {
-    pub(crate) fn new(request: Request, private_hosts: bool) -> Result<Self, BadRequest> {
+    pub(crate) fn new(
+        request: Request,
+        declaration: Declaration,
+        private_hosts: bool,
+    ) -> Result<Self, BadRequest> {
         for header in [PAYMENT_SIGNATURE, X_PAYMENT] {
             if request.headers().contains_key(header) {
                 return Err(BadRequest::Header { header: header.to_owned() });
@@ -35,15 +41,21 @@ impl Ask {
             Some(body) => body.as_bytes().ok_or(BadRequest::Body)?,
         };
         let body_sha256 = ContentHash(Sha256::digest(body).into());
-        Ok(Self { request, service, body_sha256 })
+        Ok(Self { request, service, body_sha256, declaration })
     }
 
     pub(crate) fn method(&self) -> &Method {
         self.request.method()
     }
 
+    /// What an intent for this request declares.
+    pub(crate) fn declared(&self, flow: PaymentFlow) -> Declared {
+        let method = self.declared_method();
+        Declared { method, flow: Some(flow), ..self.declaration.clone().into() }
+    }
+
     /// The method as an intent declares it; nothing for one that policies do not name.
-    pub(crate) fn declared_method(&self) -> Option<HttpMethod> {
+    fn declared_method(&self) -> Option<HttpMethod> {
         match *self.method() {
             Method::GET => Some(HttpMethod::Get),
             Method::HEAD => Some(HttpMethod::Head),
@@ -145,7 +157,7 @@ mod tests {
     use super::*;
 
     fn ask(url: &str) -> Result<Ask, BadRequest> {
-        Ask::new(Request::new(Method::GET, url.parse().unwrap()), false)
+        Ask::new(Request::new(Method::GET, url.parse().unwrap()), Declaration::default(), false)
     }
 
     #[test]
@@ -174,7 +186,7 @@ mod tests {
         ] {
             assert!(matches!(ask(private), Err(BadRequest::PrivateHost { .. })), "{private}");
             let request = Request::new(Method::GET, private.parse().unwrap());
-            assert!(Ask::new(request, true).is_ok(), "{private}");
+            assert!(Ask::new(request, Declaration::default(), true).is_ok(), "{private}");
         }
     }
 
@@ -182,7 +194,10 @@ mod tests {
     fn a_callers_own_payment_header_is_refused() {
         let mut request = Request::new(Method::GET, "https://a.example/".parse().unwrap());
         request.headers_mut().insert(X_PAYMENT, HeaderValue::from_static("x"));
-        assert!(matches!(Ask::new(request, false), Err(BadRequest::Header { .. })));
+        assert!(matches!(
+            Ask::new(request, Declaration::default(), false),
+            Err(BadRequest::Header { .. })
+        ));
     }
 
     #[test]
@@ -190,7 +205,7 @@ mod tests {
         let with_body = |body: &'static str| {
             let mut request = Request::new(Method::POST, "https://a.example/".parse().unwrap());
             *request.body_mut() = Some(body.into());
-            Ask::new(request, false).unwrap().key()
+            Ask::new(request, Declaration::default(), false).unwrap().key()
         };
         assert_eq!(with_body("a"), with_body("a"));
         assert_ne!(with_body("a"), with_body("b"));

@@ -23,7 +23,6 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use reqwest::{Request, Response, StatusCode};
-use tercet_policy::declared::Declared;
 use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, X402Exact};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::eip3009_nonce;
@@ -33,6 +32,7 @@ use self::flights::Flights;
 pub use self::reconcile::Standing;
 use crate::ask::Ask;
 use crate::choose::{Choice, choose};
+use crate::declare::Declaration;
 use crate::error::{Declined, Error, OutcomeUnknown};
 use crate::journal::{Journal, NotBegun, Purchase, State};
 use crate::receipt::Receipt;
@@ -91,7 +91,20 @@ impl Buyer {
     /// # Errors
     /// [`Error`], which says what to do next.
     pub async fn fetch(&self, request: Request) -> Result<Fetched, Error> {
-        let ask = Ask::new(request, self.parts.rules.allow_private_hosts)?;
+        self.fetch_declaring(request, Declaration::default()).await
+    }
+
+    /// [`Buyer::fetch`], with what the agent declares for its policies. A request that goes on with
+    /// an open intent goes on with what that intent declares.
+    ///
+    /// # Errors
+    /// As for [`Buyer::fetch`].
+    pub async fn fetch_declaring(
+        &self,
+        request: Request,
+        declaration: Declaration,
+    ) -> Result<Fetched, Error> {
+        let ask = Ask::new(request, declaration, self.parts.rules.allow_private_hosts)?;
         let _flight = self.flights.enter(ask.key()).await;
         for mut purchase in self.parts.journal.pending(&ask.key()).await? {
             match (self.look(&mut purchase).await?, purchase.state) {
@@ -173,7 +186,7 @@ impl Buyer {
                 resource: ask.url().to_string(),
                 service: ask.service().clone(),
             }),
-            declared: Declared { method: ask.declared_method(), ..Declared::default() },
+            declared: ask.declared(choice.flow),
             created_at: now,
             // An authorization that can no longer be used is not worth signing.
             expires_at: valid_before,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::declared::PaymentFlow;
 use tercet_policy::money::Amount;
 
 use crate::rules::FetchRules;
@@ -31,8 +32,8 @@ pub struct Choice {
     pub amount: Amount,
     /// How long the authorization will be usable, in seconds.
     pub validity_seconds: u64,
-    /// Whether the merchant settles before it serves.
-    pub upfront: bool,
+    /// In which order the merchant serves and settles.
+    pub flow: PaymentFlow,
 }
 
 /// A requirement that is not paid, and why.
@@ -161,7 +162,8 @@ impl Rank {
     fn of(choice: &Choice, rules: &FetchRules, entry: usize) -> Self {
         let chain = choice.asset.chain;
         let place = rules.chains.iter().position(|&c| c == chain).unwrap_or(usize::MAX);
-        Self { upfront: choice.upfront, amount: choice.amount, chain: place, entry }
+        let upfront = choice.flow != PaymentFlow::Authorization;
+        Self { upfront, amount: choice.amount, chain: place, entry }
     }
 }
 
@@ -173,7 +175,7 @@ fn judge(raw: &RawValue, wallet: Address, rules: &FetchRules) -> Result<Choice, 
         return Err(Unacceptable::Scheme { given: word(scheme) });
     }
     let extra = extra(&fields)?;
-    let upfront = check_extra(&extra, rules)?;
+    let flow = check_extra(&extra, rules)?;
     let asset = asset(&fields, rules)?;
     check_domain(&extra, asset)?;
     Ok(Choice {
@@ -182,7 +184,7 @@ fn judge(raw: &RawValue, wallet: Address, rules: &FetchRules) -> Result<Choice, 
         pay_to: payee(&fields, asset, wallet)?,
         amount: amount(&fields, asset, rules)?,
         validity_seconds: validity(&fields, rules)?,
-        upfront,
+        flow,
     })
 }
 
@@ -194,15 +196,19 @@ fn extra(fields: &Map<String, Value>) -> Result<Map<String, Value>, Unacceptable
     }
 }
 
-/// Whether the merchant settles before it serves.
-fn check_extra(extra: &Map<String, Value>, rules: &FetchRules) -> Result<bool, Unacceptable> {
+/// In which order the merchant serves and settles; `authorization` where it does not say (x402 v2,
+/// section 6.1).
+fn check_extra(
+    extra: &Map<String, Value>,
+    rules: &FetchRules,
+) -> Result<PaymentFlow, Unacceptable> {
     match optional_text(extra, "assetTransferMethod")? {
         None | Some("eip3009") => {}
         Some(other) => return Err(Unacceptable::TransferMethod { given: word(other) }),
     }
     match optional_text(extra, "paymentFlow")? {
-        None | Some("authorization") => Ok(false),
-        Some("upfront") if rules.allow_upfront => Ok(true),
+        None | Some("authorization") => Ok(PaymentFlow::Authorization),
+        Some("upfront") if rules.allow_upfront => Ok(PaymentFlow::Upfront),
         Some(other) => Err(Unacceptable::PaymentFlow { given: word(other) }),
     }
 }

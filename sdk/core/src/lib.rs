@@ -27,6 +27,7 @@ mod ask;
 pub mod buyer;
 pub mod choose;
 pub mod client;
+pub mod declare;
 pub mod error;
 pub mod journal;
 mod net;
@@ -37,6 +38,7 @@ pub mod wallet;
 pub mod wire;
 
 pub use buyer::{Fetched, Standing};
+pub use declare::Declaration;
 pub use error::{Declined, Error};
 pub use receipt::Receipt;
 pub use rules::FetchRules;

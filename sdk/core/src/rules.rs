@@ -100,6 +100,8 @@ pub struct Patience {
     /// for it with the resource already here; what is not shown by then is a receipt that is not
     /// verified. Default 3 s.
     pub receipt_ms: u64,
+    /// For the coordinator to take a report of a payment that brought nothing. Default 3 s.
+    pub report_ms: u64,
     /// Between two looks, and before a request is sent again, in milliseconds. Default 0.5 s.
     pub pause_ms: u64,
 }
@@ -113,6 +115,7 @@ impl Default for Patience {
             resource_ms: 60_000,
             chain_ms: 5_000,
             receipt_ms: 3_000,
+            report_ms: 3_000,
             pause_ms: 500,
         }
     }
@@ -141,6 +144,10 @@ impl Patience {
 
     pub(crate) const fn receipt(&self) -> Duration {
         Duration::from_millis(self.receipt_ms)
+    }
+
+    pub(crate) const fn report(&self) -> Duration {
+        Duration::from_millis(self.report_ms)
     }
 
     /// Never zero, so that no loop spins.

@@ -10,6 +10,7 @@ use tercet_policy::chain::Chain;
 use tercet_policy::intent::{PaymentIntent, SignedIntent};
 use tercet_policy::money::Amount;
 use tercet_policy::payload::Eip3009Payment;
+use tercet_policy::report::ReportKind;
 use tercet_policy::time::UnixSeconds;
 
 /// Signs intents as the agent, and gets them signed by the wallet's key.
@@ -27,6 +28,13 @@ pub trait Payer: Send + Sync {
     /// # Errors
     /// [`PayError`].
     async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError>;
+
+    /// Tells the coordinator what became of a payment that no chain can tell. It lowers the trust
+    /// in who was paid; the same report again changes nothing.
+    ///
+    /// # Errors
+    /// [`PayError`]; the report was not taken.
+    async fn report(&self, intent: PaymentIntent, outcome: ReportKind) -> Result<(), PayError>;
 }
 
 /// Why there is no signature.

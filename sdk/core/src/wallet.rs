@@ -28,6 +28,7 @@ use tercet_api::resource::ChainBalance;
 use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::intent::{IntentId, Service};
 use tercet_policy::party::AgentId;
+use tercet_policy::report::ReportKind;
 use tercet_signer_node::{NodeHandle, Readiness};
 use tokio::time::sleep;
 
@@ -42,9 +43,10 @@ use self::house::House;
 use self::payer::HousedPayer;
 use crate::buyer::{Buyer, BuyerParts, Fetched, Standing};
 use crate::client::{Client, Credentials, PaymentsAsked};
+use crate::declare::Declaration;
 use crate::error::{BadRequest, Error};
 use crate::journal::{Journal, Purchase};
-use crate::seam::SystemClock;
+use crate::seam::{PayError, Payer as _, SystemClock};
 
 /// A wallet, open.
 pub struct Wallet {
@@ -152,6 +154,37 @@ impl Wallet {
     /// [`Error`], which says what to do next.
     pub async fn fetch(&self, request: Request) -> Result<Fetched, Error> {
         self.buyer.fetch(request).await
+    }
+
+    /// [`Wallet::fetch`], with what the agent declares for its policies: the session the payment
+    /// belongs to, and values that conditions read.
+    ///
+    /// # Errors
+    /// As for [`Wallet::fetch`].
+    pub async fn fetch_declaring(
+        &self,
+        request: Request,
+        declaration: Declaration,
+    ) -> Result<Fetched, Error> {
+        self.buyer.fetch_declaring(request, declaration).await
+    }
+
+    /// Says of a purchase what no chain can tell, which lowers the trust in who was paid. That
+    /// nothing was delivered, or that the merchant refused it, is said by itself.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] for a purchase that is not in the journal, [`Error::NotSigned`] if the
+    /// report was not taken.
+    pub async fn report(&self, intent: &IntentId, outcome: ReportKind) -> Result<(), Error> {
+        let found = self.journal.find(intent).await?;
+        let purchase =
+            found.ok_or_else(|| Error::NotReady(format!("intent {intent} bought nothing here")))?;
+        self.payer.report(purchase.intent, outcome).await.map_err(|error| match error {
+            PayError::Refused { refusals } => Error::Refused { intent: *intent, refusals },
+            PayError::Failed { retryable, detail } => {
+                Error::NotSigned { intent: *intent, retryable, detail }
+            }
+        })
     }
 
     /// [`Wallet::fetch`] of a URL.

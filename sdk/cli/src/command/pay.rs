@@ -7,7 +7,7 @@ use reqwest::Request;
 use serde_json::{Value, json};
 use tercet::client::PaymentsAsked;
 use tercet::rules::Price;
-use tercet::{Fetched, Receipt, Wallet, WalletConfig};
+use tercet::{Declaration, Fetched, Receipt, Wallet, WalletConfig};
 use tercet_api::payment::PaymentView;
 use tercet_policy::chain::{Asset, Chain};
 
@@ -28,6 +28,7 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// [`CliError`].
 pub async fn fetch(fetch: &Fetch, args: &Args, console: &Console) -> Result<Answer, CliError> {
     let request = request(fetch)?;
+    let declaration = declaration(fetch)?;
     let mut config = WalletConfig::read(&args.home)?;
     config.wallet = fetch.wallet.or(config.wallet);
     config.start.insecure_crash_at = fetch.insecure_crash_at;
@@ -37,7 +38,7 @@ pub async fn fetch(fetch: &Fetch, args: &Args, console: &Console) -> Result<Answ
     let bar = console.bar("fetch", 0);
     bar.set_message(fetch.url.to_string());
     let wallet = Wallet::open_with(config).await?;
-    let fetched = wallet.fetch(request).await;
+    let fetched = wallet.fetch_declaring(request, declaration).await;
     let answer = match fetched {
         Ok(fetched) => fetched_answer(fetched, fetch).await,
         Err(error) => Err(error.into()),
@@ -60,6 +61,13 @@ fn request(fetch: &Fetch) -> Result<Request, CliError> {
         *request.body_mut() = Some(data.clone().into());
     }
     Ok(request)
+}
+
+fn declaration(fetch: &Fetch) -> Result<Declaration, CliError> {
+    let given = fetch.context.as_deref().unwrap_or("{}");
+    let context =
+        serde_json::from_str(given).map_err(|bad| CliError::Usage(format!("--context: {bad}")))?;
+    Ok(Declaration { session: fetch.session.clone(), context })
 }
 
 fn price(amount: &str) -> Result<Price, CliError> {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use tokio::time::{Instant, sleep};
+use tercet_policy::report::ReportKind;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::receive::{Received, receive};
 use super::send::Answer;
@@ -133,7 +134,24 @@ impl Buyer {
             }
         };
         self.parts.journal.mark(&mut purchase, state, Some(&receipt), now).await?;
+        match (state, answer.status) {
+            (State::PaidNotDelivered, _) => self.tell(&purchase, ReportKind::Undelivered).await,
+            (_, Some(402)) => self.tell(&purchase, ReportKind::MerchantRefused).await,
+            _ => {}
+        }
         Ok(end)
+    }
+
+    /// Reports what no chain can tell. A report that is not taken is logged; the purchase has ended
+    /// all the same.
+    async fn tell(&self, purchase: &Purchase, outcome: ReportKind) {
+        let told = self.parts.payer.report(purchase.intent.clone(), outcome);
+        let why = match timeout(self.parts.rules.patience.report(), told).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "nobody answered in time".to_owned(),
+        };
+        tracing::warn!(intent = %purchase.intent.id, ?outcome, why, "a report was not taken");
     }
 
     async fn fate_within(&self, purchase: &Purchase, patience: Duration) -> Fate {

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use reqwest::Method;
-use tercet_api::payment::{
-    AnswerPayment, CreatePayment, PaymentPage, PaymentStatus, PaymentView,
-};
+use tercet_api::payment::{AnswerPayment, CreatePayment, PaymentPage, PaymentStatus, PaymentView};
 use tercet_api::policy::{AskDecision, DecisionView, PolicyView};
 use tercet_api::registry::{CounterpartyView, RegistryView, ReportPayment};
 use tercet_api::resource::{

@@ -7,6 +7,7 @@ use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy};
 use tercet_api::relay::FailureKind;
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
 use tercet_policy::payload::{Eip3009Payment, FinishedPayment};
+use tercet_policy::report::ReportKind;
 use tercet_policy::time::UnixSeconds;
 use tercet_signer_node::{NotPaid, Ticket};
 use tokio::time::sleep;
@@ -46,6 +47,15 @@ impl Payer for HousedPayer {
             FinishedPayment::X402(payment) => Ok(payment),
             _ => Err(failed(false, "the node finished a payment of another kind")),
         }
+    }
+
+    async fn report(&self, intent: PaymentIntent, outcome: ReportKind) -> Result<(), PayError> {
+        let report = {
+            let node = self.house.node().ok_or_else(closed)?;
+            let signed = node.identity().sign_report(intent, outcome, SystemClock.now());
+            signed.map_err(|e| failed(false, e))?
+        };
+        self.client.report(report).await.map(drop).map_err(|e| of_client(&e))
     }
 }
 
@@ -128,9 +138,7 @@ impl HousedPayer {
                 Err(error) if error.is_retryable() => {}
                 Err(error) => return Err(of_client(&error)),
             }
-            let over = |until: UnixSeconds| {
-                SystemClock.now() > until.plus(APPROVAL_GRACE_SECONDS)
-            };
+            let over = |until: UnixSeconds| SystemClock.now() > until.plus(APPROVAL_GRACE_SECONDS);
             if until.is_none_or(over) {
                 return Err(failed(true, "nobody approved the payment in time"));
             }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use reqwest::Method;
+use tercet::Declaration;
 use tercet::journal::State;
 use tercet::receipt::SettlementEvidence;
+use tercet_policy::context::{Context, ContextValue};
+use tercet_policy::declared::{HttpMethod, PaymentFlow};
 use tercet_policy::document::ContentHash;
 
 use crate::support::merchant::{PAYEE, WORDS, challenge, offer, resource, resource_settled_in};
@@ -52,6 +55,23 @@ async fn the_chosen_requirement_goes_back_as_it_came() {
     assert_eq!(payment.document["x402Version"], 2);
     assert_eq!(payment.value, "10000");
     assert_eq!(world.purchase().await.requirement.get(), offer().to_string());
+}
+
+#[tokio::test]
+async fn what_the_agent_declares_is_signed_with_the_intent() {
+    let world = honest().await;
+    let sure = ContextValue::Text("nightly".to_owned());
+    let declaration = Declaration {
+        session: Some("index-7".parse().unwrap()),
+        context: Context::default().with("task", sure).unwrap(),
+    };
+    let request = world.merchant.request(Method::GET, "/paid");
+    world.buyer.fetch_declaring(request, declaration.clone()).await.unwrap();
+    let declared = world.purchase().await.intent.declared;
+    assert_eq!(declared.method, Some(HttpMethod::Get));
+    assert_eq!(declared.flow, Some(PaymentFlow::Authorization));
+    assert_eq!((declared.session, declared.context), (declaration.session, declaration.context));
+    assert!(world.payer.reports().is_empty());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use serde_json::json;
 use tercet::choose::Unacceptable;
 use tercet::error::{Declined, Error};
 use tercet::rules::FetchRules;
+use tercet_policy::declared::PaymentFlow;
 
 use crate::support::merchant::{challenge, offer, offer_with_extra, resource, response};
 use crate::support::{Answer, World, rules};
@@ -33,6 +34,8 @@ async fn upfront_is_paid_where_the_rules_say_so_and_every_failure_may_have_charg
     let error = world.get("/paid").await.unwrap_err();
     assert!(matches!(error, Error::Unknown(_)), "{error}");
     world.assert_one_nonce();
+    let bought = world.purchase().await;
+    assert_eq!(bought.intent.declared.flow, Some(PaymentFlow::Upfront));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tercet::error::Error;
 use tercet::journal::State;
+use tercet_policy::report::ReportKind;
 
 use crate::support::merchant::{challenge, offer, resource};
 use crate::support::{FakeChain, World, rules};
@@ -25,6 +26,7 @@ async fn a_challenge_after_a_settled_payment_is_paid_not_delivered() {
     assert!(receipt.verified);
     world.assert_one_nonce();
     assert_eq!(world.state().await, State::PaidNotDelivered);
+    assert_eq!(world.payer.reports(), [ReportKind::Undelivered]);
 }
 
 #[tokio::test]
@@ -60,6 +62,7 @@ async fn a_challenge_while_nothing_settled_is_unknown_and_never_a_second_nonce()
     }
     world.assert_one_nonce();
     assert_eq!(world.state().await, State::Unknown);
+    assert_eq!(world.payer.reports(), [ReportKind::MerchantRefused; 3]);
 }
 
 #[tokio::test]

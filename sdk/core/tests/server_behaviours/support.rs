@@ -61,6 +61,7 @@ pub(crate) fn rules() -> FetchRules {
             resource_ms: 200,
             chain_ms: 60,
             receipt_ms: 30,
+            report_ms: 30,
             pause_ms: 5,
         },
         ..FetchRules::default()

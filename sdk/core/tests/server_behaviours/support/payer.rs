@@ -13,6 +13,7 @@ use tercet_policy::intent::{Payment, PaymentIntent, SignedIntent};
 use tercet_policy::payload::{Authorization, Eip3009Payment, WalletSignature};
 use tercet_policy::proposal::eip3009_nonce;
 use tercet_policy::refusal::Refusal;
+use tercet_policy::report::ReportKind;
 use tercet_policy::time::UnixSeconds;
 
 #[derive(Default)]
@@ -25,6 +26,7 @@ struct Book {
     signed: u8,
     nonces: BTreeSet<B256>,
     budget: Option<usize>,
+    reports: Vec<ReportKind>,
     line_is_down: bool,
     swaps_payee: bool,
 }
@@ -50,6 +52,11 @@ impl FakePayer {
         self.state.lock().unwrap().line_is_down = down;
     }
 
+    /// What was reported, in order.
+    pub(crate) fn reports(&self) -> Vec<ReportKind> {
+        self.state.lock().unwrap().reports.clone()
+    }
+
     /// From now on what comes back pays somebody else.
     pub(crate) fn swap_payee(&self) {
         self.state.lock().unwrap().swaps_payee = true;
@@ -60,6 +67,11 @@ impl FakePayer {
 impl Payer for FakePayer {
     fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError> {
         Ok(Signed::by(intent, &SigningKey::from_bytes(&[7; 32])).unwrap())
+    }
+
+    async fn report(&self, _: PaymentIntent, outcome: ReportKind) -> Result<(), PayError> {
+        self.state.lock().unwrap().reports.push(outcome);
+        Ok(())
     }
 
     async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError> {
