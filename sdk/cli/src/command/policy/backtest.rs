@@ -164,6 +164,3 @@ fn replay(trial: &mut Trial<'_>, past: &Past) -> Result<Decision, String> {
     }
     Ok(decision)
 }
-
-#[cfg(test)]
-mod tests;

@@ -219,7 +219,7 @@ fn row(opinion: &Opinion, found: &Finding, sources: &[Source]) -> [String; 9] {
         let policy = &source.policy;
         policy.name() == opinion.policy && policy.subject() == &opinion.subject
     });
-    let line = source.and_then(|source| source.policy.rules().get(found.rule));
+    let line = source.and_then(|source| source.policy.rules().iter().find(|rule| rule.place() == found.rule));
     let per = found.per.as_ref().map_or_else(String::new, |per| format!(" per {per}"));
     [
         opinion.policy.clone(),

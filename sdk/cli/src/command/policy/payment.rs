@@ -160,6 +160,7 @@ impl PaymentFile {
             payment: self.payment(at)?,
             declared: Declared {
                 method: self.method,
+                flow: None,
                 session: self.session.clone(),
                 context: self.context.clone(),
             },

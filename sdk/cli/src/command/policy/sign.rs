@@ -18,7 +18,7 @@ pub(super) async fn put(file: &Path, coordinator: &Client) -> Result<Answer, Cli
     let unsigned = || form(file, "a signed policy", "run `tercet policy sign` first".into());
     let signed = signed_body(&text).ok_or_else(unsigned)?;
     parse(file, &signed.document.yaml)?;
-    let view = coordinator.put_policy(&signed).await?;
+    let view = coordinator.put_any_policy(&signed).await?;
     let text = format!(
         "policy {} (epoch {}) is installed for {}; its nodes check it for themselves",
         view.name, view.epoch, view.subject

@@ -2,9 +2,12 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 use tercet_policy::document::{Authority, AuthorityConfig};
+use tercet_policy::rules::SignedPolicy;
 
 use super::*;
 use crate::args::{Args, Command};
+use crate::exit::Exit;
+use crate::keyfile::AuthorityKey;
 
 const POLICY: &str = r#"
 policy: research-01

@@ -80,6 +80,7 @@ impl<'a> Trial<'a> {
             endpoint: ask.endpoint.clone(),
             category: who.and_then(|who| who.category.clone()),
             session: ask.session.cloned(),
+            hold: None,
             cancels: None,
             slot: Slot::Eip3009 { wallet, chain, token, nonce },
             digest: nonce,
