@@ -58,6 +58,12 @@ pub(crate) fn yaml(epoch: u64, rules: &str) -> String {
     )
 }
 
+/// One person, and that she is asked where a rule does not say: for the end of a policy file.
+pub(crate) fn people() -> String {
+    let alice = Ed25519PublicKey::of(&key(11));
+    format!("people: {{ alice: {{ key: '{alice}' }} }}\napprovals: {{ any: 1, of: [alice] }}\n")
+}
+
 pub(crate) fn signed(yaml: String) -> SignedPolicy {
     Signed::by(PolicyDocument { yaml }, &key(1)).unwrap()
 }

@@ -61,6 +61,11 @@ const CONDITIONS: [&str; 10] = [
     "principal == Agent::\"agent-1\"",
 ];
 
+/// Who is asked.
+const PEOPLE: &str =
+    "people: { alice: { key: \"8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c\" } }\n\
+     approvals: { any: 1, of: [alice] }\n";
+
 /// Marsaglia's xorshift64: the same payments every time.
 struct Chance(u64);
 
@@ -138,7 +143,7 @@ fn policy(chance: &mut Chance, applies_to: &str) -> Policy {
     let rules: String = (0..chance.below(5)).map(|_| rule(chance)).collect();
     let yaml = format!(
         "policy: p\nepoch: 1\napplies_to: {applies_to}\nmode: {mode}\n\
-         context: {{ attempts: long, sure: decimal, task: string }}\nrules:\n{grants}{rules}"
+         context: {{ attempts: long, sure: decimal, task: string }}\n{PEOPLE}rules:\n{grants}{rules}"
     );
     let yaml =
         if yaml.ends_with("rules:\n") { yaml.replace("rules:\n", "rules: []\n") } else { yaml };

@@ -4,7 +4,8 @@ const NOON: UnixSeconds = UnixSeconds(1_774_000_800);
 
 fn policy(rules: &str) -> Policy {
     let head = "policy: p\nepoch: 1\napplies_to: { agent: research-01 }\nrules:\n";
-    Policy::parse(&format!("{head}  - allow: {{ services: [\"*.example\"] }}\n{rules}")).unwrap()
+    let allow = "  - allow: { services: [\"*.example\"] }\n";
+    Policy::parse(&format!("{head}{allow}{rules}{}", crate::fixture::people())).unwrap()
 }
 
 /// Lines and codes of the warnings about rules; the first rule after the `allow` is in line 6.

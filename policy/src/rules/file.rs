@@ -32,7 +32,7 @@ use crate::subject::Subject;
 use crate::yaml::{self, Malformed, at_most};
 use lists::Lists;
 use people::{People, Roster};
-use trusted::AskFile;
+use trusted::{AskFile, PinningFile};
 
 pub(crate) use schema::schema;
 
@@ -287,7 +287,8 @@ fn read_approvers(
         (inner, outer) => inner.or_else(|| outer.clone()),
     };
     let expires = inner_expires.or(file.expires);
-    let asks = then == Then::Ask || file.payee_pinning.is_some();
+    let asks =
+        then == Then::Ask || file.payee_pinning.as_ref().is_some_and(PinningFile::can_ask);
     match (named, &around.asked) {
         (Some(_), _) if !asks => Err("approvers are for a rule that asks".to_owned()),
         (None, _) if expires.is_some() && !asks => {
@@ -298,7 +299,7 @@ fn read_approvers(
             let expires = expires.unwrap_or(asked.expires);
             Ok(Some(Approvers { expires, ..asked.clone() }))
         }
-        (None, None) if file.ask.is_some() => {
+        (None, None) if asks => {
             Err("nobody is asked: name approvers here, or in approvals".to_owned())
         }
         _ => Ok(None),

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ask::{Ask, MppAsk, MppIntent, MppMethod, VoucherSigner};
+use crate::ask::{MppAsk, MppIntent, MppMethod, VoucherSigner};
 use crate::declared::HttpMethod;
 use crate::money::Amount;
 use crate::rows::HoldKind;

@@ -99,6 +99,11 @@ enum ChangedPayee {
 }
 
 impl PinningFile {
+    /// Whether there is a payee that people are asked about.
+    pub(super) const fn can_ask(&self) -> bool {
+        matches!(self.new, NewPayee::Ask) || matches!(self.changed, ChangedPayee::Ask)
+    }
+
     pub(super) const fn read(self) -> RuleKind {
         let new = match self.new {
             NewPayee::Ask => Some(Then::Ask),

@@ -13,7 +13,8 @@ fn policy(rules: &str) -> Policy {
     let yaml = format!(
         "policy: p\nepoch: 1\napplies_to: {{ agent: research-01 }}\n\
          context: {{ attempts: long, confidence: decimal }}\n\
-         rules:\n  - allow: {{ services: [api.search.example] }}\n{rules}"
+         rules:\n  - allow: {{ services: [api.search.example] }}\n{rules}{}",
+        crate::fixture::people(),
     );
     Policy::parse(&yaml).unwrap_or_else(|error| panic!("{error}"))
 }
