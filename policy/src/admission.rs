@@ -296,13 +296,15 @@ fn check_freeze(frozen: Option<&Freeze>, proposal: &Proposal) -> Result<(), Refu
 }
 
 /// A rule that stopped the agent holds until the authority thaws it above the freeze known then.
+/// A thaw that names another agent resumes nobody here.
 fn check_trip<J: RecordSpend>(
     frozen: Option<&Freeze>,
     proposal: &Proposal,
     journal: &J,
 ) -> Result<(), AdmitError<J::Failure>> {
     let agent = &proposal.intent().intent().agent;
-    let thawed = frozen.map_or(0, |freeze| freeze.epoch);
+    let own = frozen.filter(|freeze| freeze.agent == *agent);
+    let thawed = own.map_or(0, |freeze| freeze.epoch);
     match journal.tripped(agent).map_err(AdmitError::Journal)? {
         Some(trip) if thawed <= trip.freeze_epoch => {
             let (agent, reason) = (agent.clone(), trip.reason.clone());

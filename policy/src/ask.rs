@@ -68,6 +68,8 @@ pub struct Ask<'a> {
 pub struct SignedBy {
     /// The agent's key: nobody approves for itself.
     pub key: Ed25519PublicKey,
+    /// The intent.
+    pub intent: IntentId,
     /// Hash of what was signed: what people approve.
     pub content_hash: ContentHash,
 }
@@ -271,7 +273,11 @@ impl<'a> Ask<'a> {
 
 impl<'a> From<&'a AuthenticIntent> for Ask<'a> {
     fn from(intent: &'a AuthenticIntent) -> Self {
-        let signed = SignedBy { key: intent.key(), content_hash: intent.content_hash() };
+        let signed = SignedBy {
+            key: intent.key(),
+            intent: intent.intent().id,
+            content_hash: intent.content_hash(),
+        };
         Self { signed: Some(signed), ..Self::with_asset(intent.intent(), intent.asset()) }
     }
 }

@@ -5,7 +5,9 @@
 //! person counts once, however often it signs, and the agent's own key never counts. One signed
 //! no by anybody who was asked refuses; it does not expire.
 //!
-//! Does not protect against: a courier that withholds what people said. Nothing is approved then.
+//! Does not protect against: a courier that withholds what people said: nothing is approved then,
+//! and a no that it keeps back is not heard. An agent that dates its intent back, by less than
+//! the hour for which an intent can live: those to whom it escalates may then decide at once.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -125,8 +127,8 @@ impl<'a> Said<'a> {
         let latest = view.now().plus(CLOCK_SKEW_SECONDS_MAX);
         for said in view.facts.approvals.iter().take(APPROVALS_MAX) {
             let approval = said.approval();
-            let is_of_this = approval.content_hash == signed.content_hash
-                && approval.policies == view.facts.epochs;
+            let named = (approval.intent, approval.content_hash, approval.policies);
+            let is_of_this = named == (signed.intent, signed.content_hash, view.facts.epochs);
             if !is_of_this || said.key() == signed.key {
                 continue;
             }

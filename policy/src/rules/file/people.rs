@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use crate::approval::APPROVALS_MAX;
 use crate::document::Ed25519PublicKey;
 use crate::party::AgentId;
 use crate::rules::approvers::{
@@ -162,6 +163,7 @@ impl QuorumFile {
                 (roster.with_role(&role)?, Some(role))
             }
             Self { any: None, of: None, role: None, sequence: Some(names) } if !names.is_empty() => {
+                at_most(APPROVALS_MAX, names.len(), "people who have to say yes")?;
                 return Ok(Quorum::Sequence(roster.everyone(&names)?));
             }
             _ => {
@@ -174,6 +176,7 @@ impl QuorumFile {
         if !(1..=of.len()).contains(&needed) {
             return Err(format!("{needed} of {} people can never say yes together", of.len()));
         }
+        at_most(APPROVALS_MAX, needed, "people who have to say yes")?;
         Ok(Quorum::Any { needed, of, role })
     }
 }
