@@ -59,8 +59,9 @@ impl SignedPolicy {
 
 impl SignedPolicy {
     /// Checks the signatures of a policy that is to follow `held`, and reads it. One authority key
-    /// is enough for a policy that is shown to be no wider than the one held
-    /// ([`is_tightening`]), up to [`POLICY_EPOCH_BY_ONE_MAX`]; everything else takes the quorum.
+    /// is enough for a policy of a higher epoch that is shown to be no wider than the one held
+    /// ([`is_tightening`]), up to [`POLICY_EPOCH_BY_ONE_MAX`], and for the very one that is held;
+    /// everything else takes the quorum.
     ///
     /// A journal that replays its documents in order opens each as it did the first time.
     ///
@@ -76,7 +77,9 @@ impl SignedPolicy {
         // Signatures come first: nobody's text is read.
         let document = self.clone().open_by_any(authority)?;
         let policy = Policy::parse(&document.yaml)?;
-        let by_one = policy.epoch() <= POLICY_EPOCH_BY_ONE_MAX && is_tightening(held, &policy);
+        let epochs_by_one = held.epoch().saturating_add(1)..=POLICY_EPOCH_BY_ONE_MAX;
+        let tightens = epochs_by_one.contains(&policy.epoch()) && is_tightening(held, &policy);
+        let by_one = tightens || policy == *held;
         if !by_one {
             return self.open_policy(authority);
         }
