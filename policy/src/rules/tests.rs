@@ -1,7 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ask::{Ask, Facts};
+use crate::decision::{Finding, Outcome};
+use crate::document::DocumentError;
 use crate::fixture::{agent, authority, key, parsed, policy, signed, yaml};
+use crate::party::AgentId;
+use crate::subject::Subject;
 
 mod demands;
 mod judged;
@@ -80,24 +85,10 @@ proptest! {
 
 #[test]
 fn the_documented_file_is_a_policy() {
-    let documented: String = include_str!("../rules.rs")
-        .lines()
-        .skip_while(|line| !line.ends_with("```yaml"))
-        .skip(1)
-        .take_while(|line| !line.ends_with("```"))
-        .map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start_matches(' ')))
-        .collect();
-    // The indentation inside the block matters, so only the first blank is the comment's.
-    assert!(documented.starts_with("policy: research-01"));
-    let text: String = include_str!("../rules.rs")
-        .lines()
-        .skip_while(|line| !line.ends_with("```yaml"))
-        .skip(1)
-        .take_while(|line| !line.ends_with("```"))
-        .map(|line| format!("{}\n", line.strip_prefix("//! ").unwrap_or_default()))
-        .collect();
-    let read = Policy::parse(&text).unwrap();
-    assert_eq!(read.rules().len(), 8);
-    assert_eq!(read.grants_nothing(), None);
+    let introduction = include_str!("../catalogue/introduction.md");
+    let (_, after) = introduction.split_once("```yaml\n").unwrap();
+    let (text, _) = after.split_once("```\n").unwrap();
+    let read = Policy::parse(text).unwrap();
+    assert_eq!((read.name(), read.rules().len(), read.grants_nothing()), ("research-01", 3, None));
     assert_eq!(policy("  - allow: { services: vendors }").grants_nothing(), None);
 }
