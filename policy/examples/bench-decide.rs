@@ -17,14 +17,15 @@ use alloy_primitives::{Address, B256};
 use hdrhistogram::Histogram;
 use serde_json::json;
 use tercet_policy::chain::{ASSETS, Chain};
-use tercet_policy::decision::{Ask, Verdict, decide};
+use tercet_policy::ask::{Ask, Facts};
+use tercet_policy::decision::{Verdict, decide};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{IntentId, Payment, PaymentIntent, Service, X402Exact};
 use tercet_policy::ledger::Ledger;
 use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::{ChainTerms, Slot};
-use tercet_policy::rows::{PaymentKind, SpendRow};
+use tercet_policy::rows::{PaymentKind, PolicyEpochs, SpendRow};
 use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 
@@ -92,7 +93,7 @@ fn measure(
         let intent = &intents[(n % SERVICES) as usize];
         let begin = Instant::now();
         let ask = Ask::of(intent).expect("a registered asset");
-        let decision = black_box(decide(policy, black_box(&ask), ledger, now));
+        let decision = black_box(decide(&[policy], black_box(&ask), &Facts::of(ledger, now)));
         histogram.saturating_record(begin.elapsed().as_nanos() as u64);
         assert_eq!(decision.verdict, expected, "{decision}");
     }
@@ -147,6 +148,7 @@ fn intent(n: u64, amount: u128, now: UnixSeconds) -> PaymentIntent {
             resource: format!("https://{}/", host(n)),
             service: service(n),
         }),
+        declared: tercet_policy::declared::Declared::default(),
         created_at: now,
         expires_at: now.plus(60),
     }
@@ -184,8 +186,12 @@ fn row(n: u64) -> SpendRow {
             valid_after: UnixSeconds(0),
             valid_before: at.plus(60),
         },
-        policy: "research-01".to_owned(),
-        policy_epoch: 1,
+        endpoint: None,
+        category: None,
+        session: None,
+        hold: None,
+        policies: PolicyEpochs::default(),
+        tzdb: String::new(),
         at,
     }
 }

@@ -41,6 +41,7 @@ fn row(
         endpoint: None,
         category: None,
         session: None,
+        hold: None,
         policies: tercet_policy::rows::PolicyEpochs::default(),
         tzdb: String::new(),
         at,
