@@ -77,28 +77,41 @@ CREATE TABLE trips (
     at INTEGER NOT NULL
 ) STRICT;
 
--- What agents report of their payments: each kind once for a payment.
+-- What agents report of their payments: each kind once for a payment. `taken` once the
+-- operator's node has answered it.
 CREATE TABLE reports (
     payment TEXT NOT NULL REFERENCES payments (id),
     kind TEXT NOT NULL,
     document TEXT NOT NULL,
     row TEXT NOT NULL,
     at INTEGER NOT NULL,
+    taken INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (payment, kind)
 ) STRICT;
+CREATE INDEX reports_not_taken ON reports (at) WHERE taken = 0;
 
 -- Approvals given beforehand to agents that pay with wallets of their own. Each is a hold.
 CREATE TABLE pre_authorizations (
     id TEXT PRIMARY KEY NOT NULL,
-    agent TEXT NOT NULL REFERENCES agents (id),
-    request TEXT NOT NULL,
-    state TEXT NOT NULL,
-    hold TEXT NOT NULL,
-    record TEXT,
-    created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
     serial INTEGER NOT NULL UNIQUE,
-    UNIQUE (agent, request)
+    agent TEXT NOT NULL REFERENCES agents (id),
+    content_hash TEXT NOT NULL,
+    envelope TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    facts TEXT NOT NULL,
+    held_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX pre_authorizations_open ON pre_authorizations (expires_at) WHERE state = 'open';
+CREATE INDEX pre_authorizations_open ON pre_authorizations (agent, state)
+    WHERE state IN ('open', 'claimed');
+
+-- Transfers that were recorded for one: each is one approval's. A place of -1 stands for the whole
+-- transaction, where nobody looked at the chain.
+CREATE TABLE recorded_transfers (
+    chain TEXT NOT NULL,
+    transaction_hash TEXT NOT NULL,
+    log_index INTEGER NOT NULL,
+    pre_authorization TEXT NOT NULL UNIQUE REFERENCES pre_authorizations (id),
+    PRIMARY KEY (chain, transaction_hash, log_index)
+) STRICT;

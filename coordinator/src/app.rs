@@ -71,7 +71,7 @@ impl App {
     pub async fn new(config: &Config, parts: Parts) -> Result<Self, StoreError> {
         let directory = Directory::new(&config.nodes, parts.store.agents().await?);
         let shelf = Shelf::load(&parts.store, &config.authority).await?;
-        let book = SharedBook::load(&parts.store).await?;
+        let book = SharedBook::load(&parts.store, &shelf, parts.clock.now()).await?;
         Ok(Self(Arc::new(Shared {
             authority: config.authority.clone(),
             read_tokens: config.read_tokens.clone(),
@@ -233,12 +233,15 @@ impl App {
             return Ok(documents);
         }
         let policies = self.store().policies_in_force().await?;
-        let theirs = policies.into_iter().filter(|policy| {
-            policy.agent.as_ref().is_none_or(|agent| agents.contains(agent))
-        });
+        let theirs = policies
+            .into_iter()
+            .filter(|policy| policy.agent.as_ref().is_none_or(|agent| agents.contains(agent)));
         documents.extend(theirs.map(|policy| ToNode::Policy { document: policy.document }));
         let registry = self.store().registry().await?;
         documents.extend(registry.map(|r| ToNode::Registry { document: r.document }));
+        // Last, as they are judged by what came before.
+        let reports = self.store().reports_not_taken(&self.directory().operated_by(node)).await?;
+        documents.extend(reports.into_iter().map(|r| ToNode::Report { document: r.document }));
         Ok(documents)
     }
 

@@ -3,6 +3,7 @@
 //! Behind the trait are the readers of `tercet-chain`, which ask a quorum; tests put a chain of
 //! their own in their place.
 
+mod movement;
 mod readers;
 
 use std::fmt::Debug;
@@ -114,6 +115,57 @@ pub struct TransferWish {
     pub transaction: Option<B256>,
 }
 
+/// A transfer from a wallet that is not ours, which somebody says a transaction shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovementWish {
+    /// Chain.
+    pub chain: Chain,
+    /// Token.
+    pub token: Address,
+    /// Payer.
+    pub wallet: Address,
+    /// Payee.
+    pub to: Address,
+    /// Most that may have moved, in base units.
+    pub at_most: Amount,
+    /// The transaction.
+    pub transaction: B256,
+    /// It must not be in an older block.
+    pub since: UnixSeconds,
+}
+
+/// One transfer in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Place of its log in the block.
+    pub log_index: u64,
+    /// Base units.
+    pub amount: Amount,
+}
+
+/// What a transaction shows of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Movement {
+    /// A quorum does not have the transaction yet, or not any more.
+    Missing,
+    /// It shows transfers that fit, in the order of their logs.
+    Shown {
+        /// Those transfers; at least one.
+        transfers: Vec<Moved>,
+        /// Its block.
+        block: u64,
+        /// Whether that block is safe.
+        safe: bool,
+    },
+    /// It is mined and shows none that fits.
+    Other {
+        /// What it shows instead, for people.
+        reason: String,
+        /// Whether its block is safe.
+        safe: bool,
+    },
+}
+
 /// A chain's clerk.
 #[async_trait]
 pub trait Clerk: Debug + Send + Sync {
@@ -129,6 +181,14 @@ pub trait Clerk: Debug + Send + Sync {
     /// What a wallet has.
     async fn balance(&self, chain: Chain, wallet: Address) -> Result<ChainBalance, ClerkError>;
 
+    /// What a wallet has of one token, in base units.
+    async fn token_balance(
+        &self,
+        chain: Chain,
+        token: Address,
+        wallet: Address,
+    ) -> Result<Amount, ClerkError>;
+
     /// The account's next nonce, by a quorum.
     async fn next_nonce(&self, chain: Chain, wallet: Address) -> Result<u64, ClerkError>;
 
@@ -143,4 +203,7 @@ pub trait Clerk: Debug + Send + Sync {
 
     /// What has become of a transfer.
     async fn transfer(&self, wish: &TransferWish) -> Result<Sighting, ClerkError>;
+
+    /// What a transaction shows of a transfer that was not ours to sign.
+    async fn movement(&self, wish: &MovementWish) -> Result<Movement, ClerkError>;
 }

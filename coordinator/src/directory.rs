@@ -1,6 +1,6 @@
 //! Who is known here: configured nodes and enrolled agents, in memory beside the store.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use tercet_policy::document::{ContentHash, Ed25519PublicKey, Enrolment, Freeze, Signed};
@@ -76,6 +76,15 @@ impl Directory {
     pub fn agents_of(&self, node: &NodeId) -> Vec<AgentRecord> {
         let of = |a: &&AgentRecord| a.enrolment.document.party_of(node).is_some();
         self.read().values().filter(of).cloned().collect()
+    }
+
+    /// The agents whose operator's node this is.
+    #[must_use]
+    pub fn operated_by(&self, node: &NodeId) -> BTreeSet<AgentId> {
+        let all = self.read();
+        let enrolments = all.values().map(|record| &record.enrolment.document);
+        let operated = enrolments.filter(|enrolment| enrolment.keys(Party::Operator).id == *node);
+        operated.map(|enrolment| enrolment.agent.clone()).collect()
     }
 
     /// Nodes of the house.

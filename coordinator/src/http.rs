@@ -8,16 +8,18 @@
 
 mod agents;
 mod approvals;
+mod budgets;
 mod call;
 mod decide;
 mod guard;
 mod nodes;
 mod payments;
 mod policies;
+mod pre_authorize;
 mod problem;
 mod registry;
-mod reports;
 mod relay;
+mod reports;
 mod wallets;
 
 use axum::Router;
@@ -65,6 +67,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(policies::put, policies::list))
         .routes(routes!(policies::named))
         .routes(routes!(decide::decide))
+        .routes(routes!(pre_authorize::ask))
+        .routes(routes!(pre_authorize::show))
+        .routes(routes!(pre_authorize::record))
+        .routes(routes!(budgets::list))
         .routes(routes!(registry::put, registry::current))
         .routes(routes!(registry::counterparties))
         .routes(routes!(registry::counterparty))

@@ -20,6 +20,7 @@ pub mod crash;
 pub mod directory;
 pub mod http;
 pub mod payment;
+pub mod pre_authorization;
 pub mod relay;
 pub mod replay;
 pub mod server;

@@ -2,8 +2,10 @@
 //! says and survives being killed anywhere.
 
 pub mod book;
+pub mod budgets;
 pub mod driver;
 mod evidence;
+pub mod hold;
 mod outcome;
 mod prepare;
 pub mod preview;

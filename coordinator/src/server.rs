@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::crash::CrashPlan;
 use crate::http;
 use crate::payment::driver;
+use crate::pre_authorization;
 use crate::store::{Store, StoreError};
 
 /// How long requests and tasks may go on after the stop, in seconds.
@@ -77,6 +78,7 @@ pub async fn serve(
 ) -> Result<(), RunError> {
     ceremony::fail_unfinished(&app).await?;
     driver::resume_all(&app).await?;
+    app.tasks().spawn(pre_authorization::tend(app.clone()));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }

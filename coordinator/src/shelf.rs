@@ -15,7 +15,7 @@ use tercet_policy::document::Authority;
 use tercet_policy::party::AgentId;
 use tercet_policy::registry::AuthenticRegistry;
 use tercet_policy::rows::PolicyEpochs;
-use tercet_policy::rules::{AuthenticPolicy, PolicySet};
+use tercet_policy::rules::{AuthenticPolicy, Policy, PolicySet};
 use tercet_policy::subject::Subject;
 
 use crate::store::{PolicyRecord, RegistryRecord, Store, StoreError};
@@ -98,6 +98,11 @@ impl Shelf {
         self.read().registry.clone()
     }
 
+    /// Shows every policy in force.
+    pub fn each_policy(&self, mut each: impl FnMut(&Policy)) {
+        self.read().policies.values().for_each(|policy| each(policy.policy()));
+    }
+
     /// Everything that judges payments of this wallet of this agent; none where one of them
     /// cannot be read.
     #[must_use]
@@ -112,6 +117,21 @@ impl Shelf {
         }
         drop(inner);
         Some(Judges { policies: self.write().set(agent), registry })
+    }
+}
+
+impl Shelf {
+    /// The policies of an agent; none where one of its own or the organisation's cannot be read.
+    #[must_use]
+    pub fn policies_of(&self, agent: &AgentId) -> Option<Arc<PolicySet>> {
+        let inner = self.read();
+        let subjects = [Subject::Organisation, Subject::Agent(agent.clone())];
+        let bad = |subject| inner.unreadable.contains(&Unreadable::Policy(subject));
+        if subjects.into_iter().any(bad) {
+            return None;
+        }
+        drop(inner);
+        Some(self.write().set(agent))
     }
 }
 

@@ -13,6 +13,7 @@ mod nodes;
 mod nonces;
 mod payments;
 mod policies;
+mod pre_authorizations;
 mod reports;
 mod wallets;
 
@@ -33,6 +34,10 @@ pub use ceremonies::{CeremonyRecord, NewCeremony};
 pub use nonces::{Allocated, NonceWish};
 pub use payments::{Asked, Change, Facts, NewPayment, PageWish, PaymentRecord, Taken};
 pub use policies::{PlacedPolicy, PolicyRecord, PolicyWish, RegistryRecord};
+pub use pre_authorizations::{
+    Claims, NewPreAuthorization, PreAuthorizationChange, PreAuthorizationFacts,
+    PreAuthorizationRecord, PreAuthorizationState, Recorded, Settling, TransferPlace,
+};
 pub use reports::ReportRecord;
 pub use wallets::WalletRecord;
 

@@ -10,6 +10,7 @@
 pub mod auth;
 pub mod payment;
 pub mod policy;
+pub mod pre_authorization;
 pub mod problem;
 pub mod registry;
 pub mod relay;

@@ -98,7 +98,7 @@ pub struct BudgetView {
     /// What is counted apart there, where the rule has `by`: a recipient, a service, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// The unit of the figures: an asset's symbol, `payments` or `wei`.
+    /// The unit of the figures: the symbol of an asset or of what fees are taken in, or `payments`.
     pub unit: String,
     /// Most that may be counted in the window, in the unit, as a decimal.
     pub limit: String,

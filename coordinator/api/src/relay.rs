@@ -150,7 +150,7 @@ pub enum FromNode {
     },
     /// A document arrived and was taken or refused.
     Document {
-        /// `enrolment`, `freeze`, `policy` or `registry`.
+        /// `enrolment`, `freeze`, `policy`, `registry` or `report`.
         kind: String,
         /// Whom it is about.
         subject: Subject,

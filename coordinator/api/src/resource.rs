@@ -6,6 +6,7 @@ use tercet_policy::chain::Chain;
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed, WalletRequest};
 use tercet_policy::money::Amount;
 use tercet_policy::party::{AgentId, NodeId};
+use tercet_policy::subject::Subject;
 use tercet_policy::time::UnixSeconds;
 use utoipa::ToSchema;
 
@@ -49,6 +50,24 @@ pub struct AgentView {
     pub aux: Option<ContentHash>,
     /// Epoch of its own policy, if it has one.
     pub policy_epoch: Option<u64>,
+    /// All policies in force that judge its payments: the organisation's, its own, its wallets'.
+    #[serde(default)]
+    pub policies: Vec<PolicyInForce>,
+    /// Epoch of the counterparty registry in force, if there is one.
+    #[serde(default)]
+    pub registry_epoch: Option<u64>,
+}
+
+/// A policy in force, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PolicyInForce {
+    /// Whose payments it judges: `organisation`, `{"agent": NAME}` or `{"wallet": ADDRESS}`.
+    #[schema(value_type = Object)]
+    pub subject: Subject,
+    /// Its name.
+    pub name: String,
+    /// Its epoch.
+    pub epoch: u64,
 }
 
 /// `POST /v1/wallets`: answered at once with a [`CeremonyView`] (202).

@@ -34,7 +34,7 @@ pub use evidence::{BlockRef, Fate, Finality};
 pub use reader::{Balances, ChainReader, FeeQuote, TRANSFER_GAS_LIMIT};
 pub use receipt::{
     ExpectedSettlement, ExpectedTransfer, Receipt, ReceiptLog, SettlementProof, TransferSeen,
-    Unproven, verify_settlement, verify_transfer,
+    Unproven, token_transfers, verify_settlement, verify_transfer,
 };
 pub use transfer::{TRANSACTION_HASHES_MAX, TransferOutcome, TransferQuery};
 pub use transport::{CALL_SECONDS_MAX, RESPONSE_BYTES_MAX};

@@ -184,6 +184,16 @@ pub fn verify_transfer(
         .ok_or(Unproven::NoTransfer)
 }
 
+/// Every transfer of `token` that `receipt` shows, each with its place in the block; none where
+/// the transaction failed. Who sent the transaction makes no difference: an authorization is
+/// settled by whoever holds it.
+#[must_use]
+pub fn token_transfers(receipt: &Receipt, token: Address) -> Vec<(u64, TransferSeen)> {
+    let of_token = receipt.logs.iter().filter(|entry| entry.log.address == token);
+    let seen = of_token.filter_map(|entry| Some((entry.index, transfer(entry)?)));
+    seen.filter(|_| receipt.succeeded).collect()
+}
+
 fn uses(entry: &ReceiptLog, expected: &ExpectedSettlement) -> bool {
     AuthorizationUsed::decode_log(&entry.log)
         .is_ok_and(|used| used.authorizer == expected.from && used.nonce == expected.nonce)

@@ -12,9 +12,12 @@ use tercet_chain::{
     TRANSFER_GAS_LIMIT, TransferOutcome, TransferQuery,
 };
 use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::money::Amount;
 use tercet_policy::proposal::ChainTerms;
 
-use super::{AuthorizationWish, Clerk, ClerkError, Sighting, TransferWish};
+use super::{
+    AuthorizationWish, Clerk, ClerkError, Movement, MovementWish, Sighting, TransferWish, movement,
+};
 use crate::config::ChainConfig;
 
 /// One reader per configured chain.
@@ -87,6 +90,16 @@ impl Clerk for Readers {
         Ok(ChainBalance { chain, native: balances.native, usdc: balances.token })
     }
 
+    async fn token_balance(
+        &self,
+        chain: Chain,
+        token: Address,
+        wallet: Address,
+    ) -> Result<Amount, ClerkError> {
+        let read = self.reader(chain)?.balances(wallet, token).await;
+        read.map(|balances| balances.token).map_err(|e| error(chain, &e))
+    }
+
     async fn next_nonce(&self, chain: Chain, wallet: Address) -> Result<u64, ClerkError> {
         self.reader(chain)?.next_nonce(wallet).await.map_err(|e| error(chain, &e))
     }
@@ -131,6 +144,11 @@ impl Clerk for Readers {
         };
         let outcome = self.reader(wish.chain)?.transfer_outcome(&query).await;
         Ok(transfer_sighting(outcome.map_err(|e| error(wish.chain, &e))?))
+    }
+
+    async fn movement(&self, wish: &MovementWish) -> Result<Movement, ClerkError> {
+        let looked = movement::look(self.reader(wish.chain)?, wish).await;
+        looked.map_err(|e| error(wish.chain, &e))
     }
 }
 

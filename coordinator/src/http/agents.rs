@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use tercet_api::problem::{Problem, ProblemCode};
 use tercet_api::relay::ToNode;
-use tercet_api::resource::{AgentView, EnrolAgent, FreezeAgent};
+use tercet_api::resource::{AgentView, EnrolAgent, FreezeAgent, PolicyInForce};
 use tercet_policy::document::{DocumentError, Enrolment, Freeze, Signed};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::subject::Subject;
@@ -13,10 +13,12 @@ use tercet_policy::subject::Subject;
 use super::HttpError;
 use super::call::{Look, Named, SelfSigned};
 use crate::app::App;
-use crate::store::AgentRecord;
+use crate::store::{AgentRecord, PolicyRecord, PolicyWish};
 
 /// Longest reason of a freeze, in characters.
 const REASON_CHARS_MAX: usize = 500;
+/// Most policies that a view of an agent lists: an organisation's, its own, and its wallets'.
+const POLICIES_MAX: i64 = 200;
 
 /// Enrols an agent, or changes its enrolment by a higher epoch. The document's signatures are the
 /// credential.
@@ -174,7 +176,21 @@ pub(super) fn stale(epoch: u64) -> HttpError {
 async fn view(app: &App, record: &AgentRecord) -> Result<AgentView, HttpError> {
     let enrolment = &record.enrolment.document;
     let freeze = record.freeze.as_ref().map(|signed| &signed.document);
-    let policy = app.store().policy(&Subject::Agent(enrolment.agent.clone())).await?;
+    let wish = PolicyWish {
+        seen_by: Some(enrolment.agent.clone()),
+        in_force: true,
+        limit: POLICIES_MAX,
+        ..PolicyWish::default()
+    };
+    let mut policies: Vec<_> = app
+        .store()
+        .policies(&wish)
+        .await?
+        .into_iter()
+        .map(|placed| in_force(placed.record))
+        .collect();
+    policies.sort_by(|a, b| a.subject.cmp(&b.subject));
+    let own = Subject::Agent(enrolment.agent.clone());
     Ok(AgentView {
         id: enrolment.agent.clone(),
         epoch: enrolment.epoch,
@@ -183,6 +199,12 @@ async fn view(app: &App, record: &AgentRecord) -> Result<AgentView, HttpError> {
         freeze_epoch: freeze.map_or(0, |f| f.epoch),
         frozen_reason: freeze.filter(|f| f.frozen).map(|f| f.reason.clone()),
         aux: record.aux,
-        policy_epoch: policy.map(|policy| policy.epoch),
+        policy_epoch: policies.iter().find(|held| held.subject == own).map(|held| held.epoch),
+        policies,
+        registry_epoch: app.shelf().registry().map(|registry| registry.epoch()),
     })
+}
+
+fn in_force(record: PolicyRecord) -> PolicyInForce {
+    PolicyInForce { subject: record.subject, name: record.name, epoch: record.epoch }
 }

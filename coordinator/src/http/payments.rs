@@ -58,10 +58,9 @@ pub(super) async fn create(
     driver::wait(&app, &id).await;
     let record = app.store().payment(&id).await?.unwrap_or(record);
     let status = match (record.state.status(), fresh) {
-        (
-            PaymentStatus::Received | PaymentStatus::AwaitingApproval | PaymentStatus::Signing,
-            _,
-        ) => StatusCode::ACCEPTED,
+        (PaymentStatus::Received | PaymentStatus::AwaitingApproval | PaymentStatus::Signing, _) => {
+            StatusCode::ACCEPTED
+        }
         (_, true) => StatusCode::CREATED,
         (_, false) => StatusCode::OK,
     };
@@ -113,7 +112,7 @@ async fn stored_answer(
     }
 }
 
-fn conflict(id: &IntentId) -> HttpError {
+pub(super) fn conflict(id: &IntentId) -> HttpError {
     let detail = format!("intent {id} was used before, for something else");
     HttpError::new(ProblemCode::IdConflict, detail)
 }

@@ -98,6 +98,7 @@ async fn take(
     if !app.store().put_policy(&record).await? {
         return Err(stale(record.epoch));
     }
+    app.book().watch(opened.policy());
     app.shelf().put_policy(opened);
     match &record.agent {
         Some(agent) => app.push(agent, &ToNode::Policy { document }),

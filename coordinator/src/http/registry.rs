@@ -43,8 +43,7 @@ pub(super) async fn put(
         return Ok((StatusCode::OK, Json(view(held, counterparties))));
     }
     let installed_at = app.clock().now();
-    let record =
-        RegistryRecord { epoch: opened.epoch(), document: document.clone(), installed_at };
+    let record = RegistryRecord { epoch: opened.epoch(), document: document.clone(), installed_at };
     if !app.store().put_registry(&record).await? {
         return Err(stale(record.epoch));
     }

@@ -56,7 +56,7 @@ pub(super) async fn create(
     }
     if let Some(enrolled) = app.directory().agent(agent) {
         let node = &enrolled.enrolment.document.keys(Party::Operator).id;
-        // The same again changes nothing; a node that is away misses it until it is sent again.
+        // The same again changes nothing; a node that is away gets it when it connects.
         let _ = app.relay().send(node, ToNode::Report { document: document.clone() });
     }
     Ok((if fresh { StatusCode::CREATED } else { StatusCode::OK }, Json(document)))

@@ -14,16 +14,18 @@ use tercet_policy::ask::{Ask, Facts};
 use tercet_policy::decision::{Decision, decide};
 use tercet_policy::document::Freeze;
 use tercet_policy::intent::Payment;
-use tercet_policy::ledger::LedgerError;
+use tercet_policy::ledger::{LEDGER_SECONDS_KEPT, LedgerError};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::{ChainTerms, Slot};
 use tercet_policy::refusal::Refusal;
 use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow, TripRow};
+use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 use tercet_policy::window::TZDB_VERSION;
 
+use super::hold;
 use super::state::State;
-use crate::shelf::Judges;
+use crate::shelf::{Judges, Shelf};
 use crate::store::{PaymentRecord, Store, StoreError};
 
 /// The preview's book.
@@ -55,9 +57,21 @@ impl SharedBook {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn load(store: &Store) -> Result<Self, StoreError> {
+    pub async fn load(store: &Store, shelf: &Shelf, now: UnixSeconds) -> Result<Self, StoreError> {
         let mut book = Book::new();
-        store.replay_counting(|record| replay(&mut book, &record)).await?;
+        shelf.each_policy(|policy| book.watch(policy.subject(), policy.lines()));
+        let kept = now.minus(LEDGER_SECONDS_KEPT);
+        let held = store.pre_authorizations_since(kept).await?;
+        let mut held = held.into_iter().peekable();
+        // A ledger's time never runs backwards, so both kinds come in the order they were let in.
+        let each = |record: PaymentRecord| {
+            while let Some(hold) = held.next_if(|hold| hold.facts.hold.at <= let_in_at(&record)) {
+                hold::replay(&mut book, &hold);
+            }
+            replay(&mut book, &record);
+        };
+        store.replay_counting(each).await?;
+        held.for_each(|hold| hold::replay(&mut book, &hold));
         for report in store.reports(None).await? {
             if let Err(error) = book.report(&report.row) {
                 tracing::warn!(payment = %report.row.intent(), %error, "left out of the preview");
@@ -67,6 +81,11 @@ impl SharedBook {
             let _ = book.trip(&trip);
         }
         Ok(Self(Mutex::new(book)))
+    }
+
+    /// Keeps ready what a policy that came in force counts over.
+    pub fn watch(&self, policy: &Policy) {
+        self.lock().watch(policy.subject(), policy.lines());
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Book> {
@@ -83,22 +102,7 @@ impl SharedBook {
         ask: &Ask<'_>,
         known: &Known<'_>,
     ) -> Result<Decision, Refusal> {
-        let book = self.lock();
-        let none = || Refusal::NoPolicy { agent: ask.agent.clone() };
-        if !bench.judges.policies.has_own(&ask.wallet) {
-            return Err(none());
-        }
-        // A book in memory can always be read.
-        let facts = Facts::known_to(&*book, ask.agent, bench.now).map_err(|_| none())?;
-        stopped(&book, bench, ask.agent)?;
-        let facts = Facts {
-            registry: bench.judges.registry.as_deref().map(|registry| registry.registry()),
-            balance: known.balance,
-            approvals: known.approvals,
-            epochs: bench.judges.epochs(ask.wallet),
-            ..facts
-        };
-        Ok(decide(&bench.judges.policies.applying(&ask.wallet), ask, &facts))
+        judged(&self.lock(), bench, ask, known)
     }
 
     /// Notes that the policies refused this agent something; the rule that stops it for that.
@@ -122,11 +126,7 @@ impl SharedBook {
     ///
     /// # Errors
     /// [`LedgerError`] if the book cannot take it.
-    pub fn reserve(
-        &self,
-        bench: &Bench<'_>,
-        submission: Submission,
-    ) -> Result<Tried, LedgerError> {
+    pub fn reserve(&self, bench: &Bench<'_>, submission: Submission) -> Result<Tried, LedgerError> {
         let mut book = self.lock();
         let agent = submission.proposal.intent().intent().agent.clone();
         let before = book.tripped(&agent)?.cloned();
@@ -167,6 +167,29 @@ impl SharedBook {
     }
 }
 
+pub(super) fn judged(
+    book: &Book,
+    bench: &Bench<'_>,
+    ask: &Ask<'_>,
+    known: &Known<'_>,
+) -> Result<Decision, Refusal> {
+    let none = || Refusal::NoPolicy { agent: ask.agent.clone() };
+    if !bench.judges.policies.has_own(&ask.wallet) {
+        return Err(none());
+    }
+    // A book in memory can always be read.
+    let facts = Facts::known_to(book, ask.agent, bench.now).map_err(|_| none())?;
+    stopped(book, bench, ask.agent)?;
+    let facts = Facts {
+        registry: bench.judges.registry.as_deref().map(|registry| registry.registry()),
+        balance: known.balance,
+        approvals: known.approvals,
+        epochs: bench.judges.epochs(ask.wallet),
+        ..facts
+    };
+    Ok(decide(&bench.judges.policies.applying(&ask.wallet), ask, &facts))
+}
+
 /// What is known of a payment beside the book.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
@@ -178,10 +201,8 @@ pub struct Known<'a> {
 
 /// A rule that stopped the agent holds until the authority thaws it, as at the nodes.
 fn stopped(book: &Book, bench: &Bench<'_>, agent: &AgentId) -> Result<(), Refusal> {
-    let frozen = |reason: &str| Refusal::AgentFrozen {
-        agent: agent.clone(),
-        reason: reason.to_owned(),
-    };
+    let frozen =
+        |reason: &str| Refusal::AgentFrozen { agent: agent.clone(), reason: reason.to_owned() };
     if let Some(freeze) = bench.frozen.filter(|freeze| freeze.frozen) {
         return Err(frozen(&freeze.reason));
     }
@@ -250,8 +271,12 @@ pub(crate) fn row(record: &PaymentRecord) -> Option<SpendRow> {
         terms: claim.terms.clone(),
         policies: claim.policies,
         tzdb: TZDB_VERSION.to_owned(),
-        at: record.facts.reserved_at.unwrap_or(record.created_at),
+        at: let_in_at(record),
     })
+}
+
+fn let_in_at(record: &PaymentRecord) -> UnixSeconds {
+    record.facts.reserved_at.unwrap_or(record.created_at)
 }
 
 fn slot(record: &PaymentRecord, terms: &ChainTerms) -> Slot {

@@ -258,7 +258,9 @@ pub enum NotAgain {
 pub async fn sign_again(app: &App, record: PaymentRecord) -> Result<PaymentRecord, NotAgain> {
     let intent = &record.envelope.document;
     match (record.state, Kind::of(&intent.payment)) {
-        (State::Signing { .. } | State::Received | State::AwaitingApproval, _) => return Err(NotAgain::Busy),
+        (State::Signing { .. } | State::Received | State::AwaitingApproval, _) => {
+            return Err(NotAgain::Busy);
+        }
         (State::Signed | State::Unknown, Kind::Authorization | Kind::Cancellation) => {}
         _ => return Err(NotAgain::Over),
     }

@@ -177,7 +177,8 @@ fn deadline(record: &PaymentRecord) -> UnixSeconds {
 }
 
 async fn wait_for_nodes(app: &App, record: &PaymentRecord) -> Result<(), Missing> {
-    let seats = everyday(app, record).ok_or_else(|| Missing::Thing("the agent is gone".to_owned()))?;
+    let seats =
+        everyday(app, record).ok_or_else(|| Missing::Thing("the agent is gone".to_owned()))?;
     connected(app, &seats).await.map_err(Missing::Thing)
 }
 
@@ -212,8 +213,8 @@ async fn terms(
         Allocated::Yours(nonce) => {
             app.clerk().transfer_terms(chain, nonce).await.map_err(unavailable)
         }
-        Allocated::Busy(other) => {
-            Err(Missing::Thing(format!("waiting for payment {other}, which holds the account nonce")))
-        }
+        Allocated::Busy(other) => Err(Missing::Thing(format!(
+            "waiting for payment {other}, which holds the account nonce"
+        ))),
     }
 }

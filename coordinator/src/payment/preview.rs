@@ -7,14 +7,15 @@ use tercet_policy::approval::{AuthenticApproval, SignedApproval};
 use tercet_policy::ask::Ask;
 use tercet_policy::decision::{Decision, Verdict};
 use tercet_policy::document::Freeze;
-use tercet_policy::intent::{Payment, PaymentIntent};
+use tercet_policy::intent::{AuthenticIntent, Payment, PaymentIntent};
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::Proposal;
 use tercet_policy::refusal::Refusal;
-use tercet_policy::rows::{SpendRow, TripRow};
+use tercet_policy::rows::{HoldId, PolicyEpochs, SpendRow, TripRow};
 use tercet_policy::rules::Policy;
 
 use super::book::{Bench, Known};
+use super::hold::{HoldWish, SetAside};
 use super::state::State;
 use crate::app::App;
 use crate::shelf::Judges;
@@ -105,6 +106,40 @@ pub(super) async fn reserve(
     Ok(tried.row)
 }
 
+/// Judges a payment from a wallet of the agent's own and sets its amount aside, in one step. No
+/// fee is asked about: that wallet's chain fees are nobody's here.
+///
+/// # Errors
+/// A [`Refusal`] where no policy is asked.
+pub async fn set_aside(
+    app: &App,
+    opened: &AuthenticIntent,
+    said: &[SignedApproval],
+) -> Result<SetAside, Refusal> {
+    let intent = opened.intent();
+    let no_policy = || Refusal::NoPolicy { agent: intent.agent.clone() };
+    let judges = app.shelf().judges(&intent.agent, intent.wallet).ok_or_else(no_policy)?;
+    let freeze = freeze(app, intent);
+    let approvals = self::opened(said);
+    let known = Known { balance: balance(app, intent).await, approvals: &approvals };
+    let bench = bench(app, &judges, freeze.as_ref());
+    let ask = Ask { fee_wei: Some(Amount::ZERO), ..Ask::from(opened) };
+    let wish = HoldWish { id: HoldId(intent.id.0), expires_at: intent.expires_at };
+    let came = app.book().set_aside(&bench, &ask, &known, wish)?;
+    if let SetAside::Refused(decision) = &came {
+        let trip = app.book().note_refusal(&bench, &intent.agent, decision);
+        keep_trip(app, trip).await;
+    }
+    Ok(came)
+}
+
+/// The epochs by which a payment would be judged now.
+#[must_use]
+pub fn epochs(app: &App, intent: &PaymentIntent) -> PolicyEpochs {
+    let judges = app.shelf().judges(&intent.agent, intent.wallet);
+    judges.map(|judges| judges.epochs(intent.wallet)).unwrap_or_default()
+}
+
 fn bench<'a>(app: &App, judges: &'a Judges, frozen: Option<&'a Freeze>) -> Bench<'a> {
     Bench { judges, frozen, now: app.clock().now() }
 }
@@ -130,8 +165,8 @@ async fn balance(app: &App, intent: &PaymentIntent) -> Option<Amount> {
     if !judges.policies.applying(&intent.wallet).iter().any(|policy| looks_at_balance(policy)) {
         return None;
     }
-    let held = app.clerk().balance(intent.payment.chain(), intent.wallet).await.ok()?;
-    Some(held.usdc)
+    let (chain, token) = (intent.payment.chain(), intent.payment.token());
+    app.clerk().token_balance(chain, token, intent.wallet).await.ok()
 }
 
 fn looks_at_balance(policy: &Policy) -> bool {

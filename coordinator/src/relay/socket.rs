@@ -1,12 +1,15 @@
 //! One node's WebSocket: text frames of JSON, bounded, kept alive by pings.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tercet_api::relay::{FromNode, RELAY_FRAME_BYTES_MAX, ToNode};
+use tercet_policy::intent::IntentId;
 use tercet_policy::party::NodeId;
+use tercet_policy::report::ReportKind;
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +22,9 @@ pub const PING_SECONDS: u64 = 15;
 pub const SILENCE_SECONDS_MAX: u64 = 50;
 /// How long one write may take, in seconds.
 pub const WRITE_SECONDS_MAX: u64 = 10;
+
+/// How a node names a report in its answer.
+const REPORT: &str = "report";
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +68,10 @@ async fn converse(
 ) -> Result<std::convert::Infallible, Ended> {
     app.hear(&connection.node, None).await;
     let documents = app.documents_for(&connection.node).await.map_err(|_| Ended::Store)?;
+    let mut unanswered = Unanswered::default();
     for document in &documents {
         write(socket, document).await?;
+        unanswered.push(document);
     }
     let mut ping = interval(Duration::from_secs(PING_SECONDS));
     let mut heard = Instant::now();
@@ -71,11 +79,14 @@ async fn converse(
         tokio::select! {
             () = stop.cancelled() => return Err(Ended::Stopping),
             frame = connection.queue.recv() => {
-                write(socket, &frame.ok_or(Ended::Dropped)?).await?;
+                let frame = frame.ok_or(Ended::Dropped)?;
+                write(socket, &frame).await?;
+                unanswered.push(&frame);
             }
             message = socket.next() => {
                 heard = Instant::now();
-                take(app, &connection.node, message.ok_or(Ended::Closed)??).await?;
+                let message = message.ok_or(Ended::Closed)??;
+                take(app, &connection.node, message, &mut unanswered).await?;
             }
             _ = ping.tick() => {
                 if heard.elapsed() > Duration::from_secs(SILENCE_SECONDS_MAX) {
@@ -97,7 +108,32 @@ async fn write_message(socket: &mut WebSocket, message: Message) -> Result<(), E
     Ok(write.await.map_err(|_| Ended::SlowWrite)??)
 }
 
-async fn take(app: &App, node: &NodeId, message: Message) -> Result<(), Ended> {
+/// The reports that a node was sent on this line and has not answered, the first one first. It
+/// answers each in turn; what it never answers is sent again on its next line.
+#[derive(Debug, Default)]
+struct Unanswered(VecDeque<(IntentId, ReportKind)>);
+
+impl Unanswered {
+    fn push(&mut self, frame: &ToNode) {
+        if let ToNode::Report { document } = frame {
+            self.0.push_back((document.document.intent, document.document.outcome));
+        }
+    }
+
+    async fn answered(&mut self, app: &App) {
+        let Some((intent, kind)) = self.0.pop_front() else { return };
+        if let Err(error) = app.store().report_taken(&intent, kind).await {
+            tracing::error!(%intent, %error, "cannot remember that a report was taken");
+        }
+    }
+}
+
+async fn take(
+    app: &App,
+    node: &NodeId,
+    message: Message,
+    unanswered: &mut Unanswered,
+) -> Result<(), Ended> {
     let text = match message {
         Message::Text(text) => text,
         Message::Ping(_) | Message::Pong(_) => return Ok(()),
@@ -111,10 +147,17 @@ async fn take(app: &App, node: &NodeId, message: Message) -> Result<(), Ended> {
         serde_json::from_str(text.as_str()).map_err(|e| Ended::Malformed(e.to_string()))?;
     match frame {
         FromNode::Head { rows, hash } => app.hear(node, Some((rows, hash))).await,
-        FromNode::Document { kind, subject, epoch, refused } => match refused {
-            Some(reason) => tracing::warn!(%node, kind, %subject, epoch, reason, "document refused"),
-            None => tracing::debug!(%node, kind, %subject, epoch, "document taken"),
-        },
+        FromNode::Document { kind, subject, epoch, refused } => {
+            if kind == REPORT {
+                unanswered.answered(app).await;
+            }
+            match refused {
+                Some(reason) => {
+                    tracing::warn!(%node, kind, %subject, epoch, reason, "document refused");
+                }
+                None => tracing::debug!(%node, kind, %subject, epoch, "document taken"),
+            }
+        }
         frame => app.relay().receive(node, frame),
     }
     Ok(())

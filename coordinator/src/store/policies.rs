@@ -73,9 +73,7 @@ fn subject(row: &SqliteRow) -> Result<Subject, StoreError> {
     match text.split_once('/') {
         None if text == "organisation" => Ok(Subject::Organisation),
         Some(("agent", name)) => AgentId::new(name).map(Subject::Agent).map_err(|_| unreadable()),
-        Some(("wallet", address)) => {
-            address.parse().map(Subject::Wallet).map_err(|_| unreadable())
-        }
+        Some(("wallet", address)) => address.parse().map(Subject::Wallet).map_err(|_| unreadable()),
         _ => Err(unreadable()),
     }
 }

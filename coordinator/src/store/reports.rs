@@ -1,9 +1,12 @@
 //! What agents report of their payments, and which agents a rule of their own stopped.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use tercet_policy::intent::IntentId;
-use tercet_policy::report::{ReportRow, SignedReport};
+use tercet_policy::party::AgentId;
+use tercet_policy::report::{ReportKind, ReportRow, SignedReport};
 use tercet_policy::rows::TripRow;
 
 use super::ceremonies::word_of;
@@ -47,12 +50,41 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn reports(&self, of: Option<&IntentId>) -> Result<Vec<ReportRecord>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM reports WHERE ?1 IS NULL OR payment = ?1 ORDER BY at, rowid")
-                .bind(of.map(ToString::to_string))
-                .fetch_all(&self.readers)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT * FROM reports WHERE ?1 IS NULL OR payment = ?1 ORDER BY at, rowid",
+        )
+        .bind(of.map(ToString::to_string))
+        .fetch_all(&self.readers)
+        .await?;
         rows.iter().map(report).collect()
+    }
+
+    /// The reports of these agents that the operator's node has not answered, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn reports_not_taken(
+        &self,
+        agents: &BTreeSet<AgentId>,
+    ) -> Result<Vec<ReportRecord>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM reports WHERE taken = 0 ORDER BY at, rowid")
+            .fetch_all(&self.readers)
+            .await?;
+        let all: Vec<_> = rows.iter().map(report).collect::<Result<_, _>>()?;
+        Ok(all.into_iter().filter(|report| agents.contains(report.row.agent())).collect())
+    }
+
+    /// Remembers that the operator's node has answered a report.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn report_taken(&self, of: &IntentId, kind: ReportKind) -> Result<(), StoreError> {
+        sqlx::query("UPDATE reports SET taken = 1 WHERE payment = ? AND kind = ?")
+            .bind(of.to_string())
+            .bind(word_of(&kind, "report")?)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
     }
 
     /// Remembers that a rule stopped an agent.
@@ -79,8 +111,6 @@ impl Store {
     /// [`StoreError`]
     pub async fn trips(&self) -> Result<Vec<TripRow>, StoreError> {
         let rows = sqlx::query("SELECT row FROM trips").fetch_all(&self.readers).await?;
-        rows.iter()
-            .map(|row| super::from_json(&row.try_get::<String, _>("row")?, "trip"))
-            .collect()
+        rows.iter().map(|row| super::from_json(&row.try_get::<String, _>("row")?, "trip")).collect()
     }
 }

@@ -31,7 +31,8 @@ async fn the_document_reads_back_and_every_route_of_it_answers() {
             assert!(operation["tags"][0].is_string(), "{method} {path}");
             let url = path.replace("{agent}", "nobody").replace("{address}", &WALLET.to_string());
             let id = "01".repeat(32);
-            let url = url.replace("{name}", "nobody").replace("{id}", &id).replace("{request}", &id);
+            let url =
+                url.replace("{name}", "nobody").replace("{id}", &id).replace("{request}", &id);
             let method: Method = method.to_uppercase().parse().unwrap();
             let sent = house.send(None, method.clone(), &url, String::new()).await;
             let status = sent.status().as_u16();

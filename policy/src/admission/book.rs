@@ -1,6 +1,12 @@
 //! A journal in memory: what a durable one rebuilds from its rows at start, and all that a
 //! preview needs.
+//!
+//! Promises: memory is that of the payments the [`Ledger`] remembers, of the intents that are not
+//! over, and of the payments without an outcome. A wallet that pays for ever takes no more than
+//! what it paid in [`LEDGER_SECONDS_KEPT`](crate::ledger::LEDGER_SECONDS_KEPT).
 
+mod holds;
+mod age;
 mod preview;
 
 use std::collections::BTreeMap;
@@ -28,6 +34,7 @@ pub struct Book {
     health: BTreeMap<AgentId, Health>,
     tripped: BTreeMap<AgentId, TripRow>,
     experience: Experience,
+    ages: age::Ages,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +74,7 @@ impl Book {
                 self.experience.settle(payee);
             }
         }
+        self.forget_if_final(&row.intent());
         Ok(())
     }
 
@@ -76,18 +84,19 @@ impl Book {
     /// [`LedgerError::UnknownIntent`] for a payment that this book does not know.
     pub fn report(&mut self, row: &ReportRow) -> Result<(), LedgerError> {
         let id = row.intent();
-        if !self.intents.contains_key(&id) {
+        if self.state(&id).is_none() {
             return Err(LedgerError::UnknownIntent(id));
         }
         self.experience.report(row);
         Ok(())
     }
 
-    /// Where the payment of an intent stands; [`SpendState::Reserved`] for a cancellation.
+    /// Where the payment of an intent stands, while it is remembered; [`SpendState::Reserved`]
+    /// for a cancellation.
     #[must_use]
     pub fn state(&self, intent: &IntentId) -> Option<SpendState> {
-        self.intents.get(intent)?;
-        Some(self.ledger.entry(intent).map_or(SpendState::Reserved, |entry| entry.state))
+        let paid = self.ledger.entry(intent).map(|entry| entry.state);
+        paid.or_else(|| self.intents.get(intent).map(|_| SpendState::Reserved))
     }
 }
 
@@ -104,7 +113,7 @@ impl RecordSpend for Book {
     }
 
     fn slot(&self, slot: &Slot) -> Result<Option<SlotRecord>, LedgerError> {
-        Ok(self.slots.get(slot).cloned())
+        Ok(self.slots.get(slot).cloned().or_else(|| self.ages.used_up(slot)))
     }
 
     fn ledger(&self) -> Result<&Ledger, LedgerError> {
@@ -137,11 +146,12 @@ impl RecordSpend for Book {
         self.slots.insert(row.slot.clone(), SlotRecord::of(row));
         let payee = Payee::of(row.service.as_ref(), row.recipient);
         let payee = payee.and_then(|payee| self.experience.place(payee));
-        self.intents.entry(row.intent).or_insert_with(|| Known {
-            content_hash: row.content_hash,
-            slot: row.slot.clone(),
-            payee,
-        });
+        if !self.intents.contains_key(&row.intent) {
+            let known = Known { content_hash: row.content_hash, slot: row.slot.clone(), payee };
+            self.intents.insert(row.intent, known);
+            self.ages.push(self.ledger.clamp(row.at), row.intent);
+        }
+        self.age();
         Ok(())
     }
 }

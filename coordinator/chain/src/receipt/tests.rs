@@ -138,3 +138,20 @@ fn a_transfer_is_sent_by_its_payer() {
     let more = ExpectedTransfer { value: Amount::from_base_units(10_001), ..transfer };
     assert_eq!(verify_transfer(&mined, &more), Err(Unproven::NoTransfer));
 }
+
+#[test]
+fn transfers_of_one_token_are_listed_whoever_sent_them() {
+    let logs = vec![
+        (LOOK_ALIKE, moved(PAYER, PAYEE, 1)),
+        (TOKEN, used(PAYER, NONCE)),
+        (TOKEN, moved(PAYER, PAYEE, 2)),
+        (TOKEN, moved(PAYEE, PAYER, 3)),
+    ];
+    let mut shown = receipt(logs);
+    shown.from = PAYEE;
+    let listed: Vec<_> =
+        token_transfers(&shown, TOKEN).into_iter().map(|(at, seen)| (at, seen.value)).collect();
+    assert_eq!(listed, [(9, U256::from(2)), (10, U256::from(3))]);
+    shown.succeeded = false;
+    assert!(token_transfers(&shown, TOKEN).is_empty());
+}
