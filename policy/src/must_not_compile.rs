@@ -151,3 +151,111 @@
 //!     AuthenticPolicy { policy, content_hash }
 //! }
 //! ```
+//!
+//! # A policy that nobody signed judges no payment
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tercet_policy::rules::{AuthenticPolicy, Policy, PolicySet};
+//! fn held(policy: AuthenticPolicy, _: Option<Policy>) -> PolicySet {
+//!     PolicySet::default().with(Arc::new(policy))
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! use std::sync::Arc;
+//! use tercet_policy::rules::{AuthenticPolicy, Policy, PolicySet};
+//! fn held(_: Option<AuthenticPolicy>, policy: Policy) -> PolicySet {
+//!     PolicySet::default().with(Arc::new(policy))
+//! }
+//! ```
+//! ```
+//! use tercet_policy::admission::Rulebook;
+//! use tercet_policy::rules::{Policy, PolicySet};
+//! fn judged<'a>(policies: &'a PolicySet, _: &'a [Policy]) -> Rulebook<'a> {
+//!     Rulebook { policies, registry: None, frozen: None }
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! use tercet_policy::admission::Rulebook;
+//! use tercet_policy::rules::{Policy, PolicySet};
+//! fn judged<'a>(_: &'a PolicySet, policies: &'a [Policy]) -> Rulebook<'a> {
+//!     Rulebook { policies, registry: None, frozen: None }
+//! }
+//! ```
+//!
+//! # A registry that nobody signed vouches for nobody
+//!
+//! ```
+//! use tercet_policy::admission::Rulebook;
+//! use tercet_policy::registry::{AuthenticRegistry, Registry};
+//! use tercet_policy::rules::PolicySet;
+//! fn judged<'a>(policies: &'a PolicySet, known: &'a AuthenticRegistry) -> Rulebook<'a> {
+//!     Rulebook { policies, registry: Some(known), frozen: None }
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! use tercet_policy::admission::Rulebook;
+//! use tercet_policy::registry::{AuthenticRegistry, Registry};
+//! use tercet_policy::rules::PolicySet;
+//! fn judged<'a>(policies: &'a PolicySet, known: &'a Registry) -> Rulebook<'a> {
+//!     Rulebook { policies, registry: Some(known), frozen: None }
+//! }
+//! ```
+//!
+//! # An approval whose signature nobody checked is not heard
+//!
+//! ```
+//! use tercet_policy::admission::Submission;
+//! use tercet_policy::approval::{AuthenticApproval, SignedApproval};
+//! use tercet_policy::proposal::Proposal;
+//! fn heard(proposal: Proposal, said: SignedApproval) -> Option<Submission> {
+//!     let approvals = vec![said.open_approval().ok()?];
+//!     Some(Submission { approvals, ..Submission::from(proposal) })
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! use tercet_policy::admission::Submission;
+//! use tercet_policy::approval::{AuthenticApproval, SignedApproval};
+//! use tercet_policy::proposal::Proposal;
+//! fn heard(proposal: Proposal, said: SignedApproval) -> Option<Submission> {
+//!     let approvals = vec![said];
+//!     Some(Submission { approvals, ..Submission::from(proposal) })
+//! }
+//! ```
+//! ```
+//! use tercet_policy::approval::{Approval, AuthenticApproval};
+//! use tercet_policy::document::{Authentic, Ed25519PublicKey};
+//! fn parts(said: &AuthenticApproval) -> (Ed25519PublicKey, &Approval) {
+//!     (said.key(), said.approval())
+//! }
+//! ```
+//! ```compile_fail
+//! use tercet_policy::approval::{Approval, AuthenticApproval};
+//! use tercet_policy::document::{Authentic, Ed25519PublicKey};
+//! fn made(key: Ed25519PublicKey, approval: Authentic<Approval>) -> AuthenticApproval {
+//!     AuthenticApproval { key, approval }
+//! }
+//! ```
+//! ```compile_fail,E0277
+//! fn read<T: serde::de::DeserializeOwned>() {}
+//! read::<tercet_policy::approval::AuthenticApproval>();
+//! ```
+//! ```compile_fail,E0277
+//! fn read<T: serde::de::DeserializeOwned>() {}
+//! read::<tercet_policy::rules::AuthenticPolicy>();
+//! ```
+//!
+//! # A document that nobody checked is not authentic
+//!
+//! ```
+//! use tercet_policy::document::{Authentic, ContentHash, Freeze};
+//! fn hash(freeze: &Authentic<Freeze>) -> (ContentHash, &Freeze) {
+//!     (freeze.content_hash(), freeze.document())
+//! }
+//! ```
+//! ```compile_fail
+//! use tercet_policy::document::{Authentic, ContentHash, Freeze};
+//! fn made(document: Freeze, content_hash: ContentHash) -> Authentic<Freeze> {
+//!     Authentic { document, content_hash }
+//! }
+//! ```

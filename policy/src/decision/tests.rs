@@ -9,6 +9,9 @@ use crate::intent::Payment;
 use crate::ledger::Ledger;
 use crate::rows::SpendRow;
 
+mod order;
+mod table;
+
 const OTHER: Address = Address::repeat_byte(0xee);
 
 fn verdict(policy: &Policy, payment: Payment, ledger: &Ledger) -> Verdict {

@@ -83,8 +83,22 @@ mod tests {
         for code in all {
             assert_eq!(code.parse::<Country>().unwrap().as_str(), code);
         }
-        for bad in ["", "D", "de", "DEU", "XX", "UK", "EU", "ZZ", "DE US", " DE"] {
+        for bad in ["", "D", "de", "De", "DEU", "DE US", " DE", "DE\n", "276", "\u{414}\u{415}"] {
             assert!(bad.parse::<Country>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn of_all_pairs_of_letters_only_the_assigned_ones_are_countries() {
+        let pairs = ('A'..='Z').flat_map(|a| ('A'..='Z').map(move |b| format!("{a}{b}")));
+        let taken = pairs.filter(|pair| pair.parse::<Country>().is_ok()).count();
+        assert_eq!(taken, 249);
+        // Left to users for good, reserved, or a country no more.
+        let users = ["AA", "QM", "QZ", "XA", "XK", "XX", "XZ", "ZZ"];
+        let reserved = ["AC", "CP", "DG", "EA", "EU", "EZ", "IC", "SU", "TA", "UK", "UN"];
+        let former = ["AN", "BU", "CS", "DD", "FX", "NT", "TP", "YU", "ZR"];
+        for bad in users.iter().chain(&reserved).chain(&former) {
+            assert!(bad.parse::<Country>().is_err(), "{bad}");
         }
     }
 }
