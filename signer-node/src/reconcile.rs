@@ -1,8 +1,8 @@
 //! The journal against the chain, by this node's own endpoints.
 //!
 //! Promises: a payment is called settled or void only by a proof that the chain crate read from a
-//! quorum at a safe block. The courier's word changes nothing here, and neither does a clock: the
-//! local one only says when to ask.
+//! quorum at a safe block. The courier's word changes nothing here, and neither does a clock, but
+//! for pre-authorizations, which end by it: for payments the local one only says when to ask.
 //! Does not protect against: endpoints that lie together.
 
 use std::sync::Arc;
@@ -55,6 +55,11 @@ impl Reconciler {
     }
 
     async fn look(&mut self) {
+        match self.signer.expire_holds(now()).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "pre-authorizations expired"),
+            Err(error) => warn!(%error, "pre-authorizations were not ended"),
+        }
         let rows = match self.signer.unsettled().await {
             Ok(rows) => rows,
             Err(error) => return warn!(%error, "the journal cannot be reconciled"),

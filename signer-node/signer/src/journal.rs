@@ -20,6 +20,7 @@
 mod error;
 mod event;
 mod head;
+mod holds;
 mod judge;
 mod roll;
 mod state;
@@ -43,6 +44,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::{JournalError, StoreFault, StoreFaultKind};
 pub use self::head::Head;
+pub use self::holds::HOLDS_OPEN_PER_AGENT_MAX;
 pub use self::roll::{Roll, WalletOf};
 
 use self::event::Event;

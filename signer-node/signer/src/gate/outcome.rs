@@ -18,6 +18,14 @@ impl Signer {
         self.journal.unsettled().await
     }
 
+    /// Ends the pre-authorizations whose time is over, and says how many there were.
+    ///
+    /// # Errors
+    /// [`JournalError`] if one could not be recorded.
+    pub async fn expire_holds(&self, now: UnixSeconds) -> Result<usize, JournalError> {
+        self.journal.expire_holds(now).await
+    }
+
     /// Whether this node's part of a payment's signature may have left. Then the signature may
     /// exist, whatever a peer or the courier says. A journal that cannot tell means that it may.
     pub async fn may_have_signed(&self, intent: IntentId) -> bool {

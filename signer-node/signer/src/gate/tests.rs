@@ -2,6 +2,7 @@
 
 #![allow(clippy::arithmetic_side_effects, reason = "tests may overflow, loudly")]
 
+mod approvals;
 mod ceremonies;
 mod doubt;
 mod house;

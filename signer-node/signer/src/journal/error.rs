@@ -5,6 +5,7 @@ use tercet_policy::ledger::LedgerError;
 use tercet_policy::party::{AgentId, NodeId};
 use tercet_policy::registry::RegistryError;
 use tercet_policy::report::ReportError;
+use tercet_policy::rows::HoldId;
 use tercet_policy::rules::PolicyError;
 use tercet_policy::subject::Subject;
 
@@ -75,7 +76,10 @@ pub enum JournalError {
         needed: &'static str,
     },
     /// Written by another release.
-    #[error("the journal has format {found}; this release reads {known}")]
+    #[error(
+        "the journal has format {found}; this release reads {known}, and changed nothing: start \
+         the release that wrote it"
+    )]
     UnknownFormat {
         /// The file's format.
         found: i64,
@@ -148,6 +152,25 @@ pub enum JournalError {
     NoSuchWallet {
         /// The wallet.
         wallet: alloy_primitives::Address,
+    },
+    /// As many holds of one agent are open as may be.
+    #[error(
+        "{open} holds of agent {agent} are open, the limit is {}",
+        super::HOLDS_OPEN_PER_AGENT_MAX
+    )]
+    TooManyHolds {
+        /// Whose.
+        agent: AgentId,
+        /// How many are open.
+        open: usize,
+    },
+    /// An outcome that names another agent than the hold.
+    #[error("hold {hold} is of agent {agent}")]
+    HoldOfAnother {
+        /// The hold.
+        hold: HoldId,
+        /// Its agent.
+        agent: AgentId,
     },
     /// An execution id that was used before.
     #[error("execution id {id} was used before")]

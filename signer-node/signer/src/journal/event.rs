@@ -6,7 +6,7 @@ use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed}
 use tercet_policy::party::AgentId;
 use tercet_policy::registry::SignedRegistry;
 use tercet_policy::report::ReportRow;
-use tercet_policy::rows::{OutcomeRow, SpendRow, TripRow};
+use tercet_policy::rows::{HoldOutcomeRow, HoldRow, OutcomeRow, SpendRow, TripRow};
 use tercet_policy::rules::{PolicyPin as Pin, SignedPolicy};
 use tercet_policy::subject::Subject;
 use tercet_policy::time::UnixSeconds;
@@ -37,7 +37,11 @@ pub(super) enum Event {
     Spend(Box<SpendRow>),
     /// It is known what became of one.
     Outcome(Box<OutcomeRow>),
-    /// An agent said what became of one.
+    /// An amount was set aside.
+    Hold(Box<HoldRow>),
+    /// It is known what became of one.
+    HoldOutcome(Box<HoldOutcomeRow>),
+    /// An agent said what became of a payment.
     Report(Box<ReportRow>),
     /// Signing for a wallet was stopped until an operator looks.
     Stopped { wallet: Address, reason: String },
@@ -79,9 +83,12 @@ impl Event {
                 Some(_) => format!("slot/{}/{}/{}", row.slot, row.digest, row.intent),
             }),
             Self::Registry { pin, .. } => Some(format!("registry/{}", pin.epoch)),
-            Self::Outcome(_) | Self::Report(_) | Self::Stopped { .. } | Self::Resumed { .. } => {
-                None
-            }
+            Self::Hold(row) => Some(format!("hold/{}", row.hold)),
+            Self::Outcome(_)
+            | Self::HoldOutcome(_)
+            | Self::Report(_)
+            | Self::Stopped { .. }
+            | Self::Resumed { .. } => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use tercet_policy::admission::{
     AdmitError, IntentRecord, RecordSpend, Reserved, Rulebook, SlotRecord, Submission, admit,
 };
 use tercet_policy::ask::{Ask, Facts};
-use tercet_policy::decision::{Decision, Verdict, decide};
+use tercet_policy::decision::{Decision, Verdict, decide, decide_higher_fee};
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::{Health, Ledger};
 use tercet_policy::party::AgentId;
@@ -61,7 +61,8 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     /// This node's own rules are asked for new payments only: a payment that is signed again
-    /// would otherwise count against itself. An agent that is stopped is left to [`admit`].
+    /// would otherwise count against itself. Of one at a higher fee those about fees are asked.
+    /// An agent that is stopped is left to [`admit`].
     fn ask_own_policies(
         &mut self,
         rulebook: &Rulebook<'_>,
@@ -70,10 +71,9 @@ impl Draft<'_> {
     ) -> Judged<()> {
         let intent = submission.proposal.intent();
         let agent = &intent.intent().agent;
-        let is_known = self.state.book.state(&intent.intent().id).is_some();
         let is_stopped = rulebook.frozen.is_some_and(|freeze| freeze.frozen)
             || self.state.roll.tripped(agent).is_some();
-        if is_known || is_stopped {
+        if is_stopped {
             return Ok(());
         }
         let Some(decision) = self.own_decision(rulebook, submission, now)? else { return Ok(()) };
@@ -109,7 +109,14 @@ impl Draft<'_> {
             epochs: proposal.policies(),
             ..Facts::known_to(self, ask.agent, now).map_err(AdmitError::Journal)?
         };
-        Ok(Some(decide(&own, &ask, &facts)))
+        let id = &proposal.intent().intent().id;
+        if self.state.book.state(id).is_none() {
+            return Ok(Some(decide(&own, &ask, &facts)));
+        }
+        let counted = facts.ledger.fee_wei(id).unwrap_or_default();
+        let is_higher = ask.fee_wei.is_some_and(|fee| fee > counted);
+        let facts = Facts { fee_counted_wei: counted, ..facts };
+        Ok(is_higher.then(|| decide_higher_fee(&own, &ask, &facts)))
     }
 
     /// Counts a refusal of this node's own rules as one of the others is counted.

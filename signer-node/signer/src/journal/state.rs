@@ -14,7 +14,7 @@ use tercet_policy::ledger::SpendState;
 use tercet_policy::party::NodeId;
 use tercet_policy::registry::AuthenticRegistry;
 use tercet_policy::report::ReportRow;
-use tercet_policy::rows::{Outcome, OutcomeRow, PaymentKind, SpendRow, TripRow};
+use tercet_policy::rows::{HoldId, HoldRow, Outcome, OutcomeRow, PaymentKind, SpendRow, TripRow};
 use tercet_policy::rules::{AuthenticPolicy, Policy, PolicyPin as Pin, SignedPolicy};
 use tercet_policy::subject::Subject;
 
@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) book: Book,
     /// The latest row of each payment of which the end is not known.
     unsettled: BTreeMap<IntentId, SpendRow>,
+    /// The holds that have not ended.
+    pub(super) holds: BTreeMap<HoldId, HoldRow>,
     /// Where in the file the first row of each payment is.
     places: BTreeMap<IntentId, u64>,
     peer_heads: BTreeMap<NodeId, Head>,
@@ -66,6 +68,7 @@ impl State {
             roll: Arc::default(),
             book: Book::new(),
             unsettled: BTreeMap::new(),
+            holds: BTreeMap::new(),
             places: BTreeMap::new(),
             peer_heads: BTreeMap::new(),
             own_policies,
@@ -106,6 +109,9 @@ impl State {
         batch: &mut Batch,
     ) -> Result<(), JournalError> {
         let body = event.body()?;
+        if let Event::Hold(row) = event {
+            self.check_room(row)?;
+        }
         if self.apply(event, opened)? {
             let after = self.tip.follow(&body);
             batch.rows.push(NewRow { claim: event.claim(), body, before: self.tip, after });
@@ -172,6 +178,8 @@ impl State {
             Event::Trip(row) => Ok(self.apply_trip(row)),
             Event::Spend(row) => self.apply_spend(row).map(|()| true),
             Event::Outcome(row) => self.apply_outcome(row),
+            Event::Hold(row) => self.apply_hold(row),
+            Event::HoldOutcome(row) => self.apply_hold_outcome(row),
             Event::Report(row) => self.apply_report(row),
             Event::Stopped { wallet, reason } => {
                 let is_news = self.roll.stopped(wallet).is_none();

@@ -3,4 +3,7 @@ mod documents;
 mod durability;
 mod fixture;
 mod heads;
+mod holds;
+mod stops;
 mod subjects;
+mod tightening;

@@ -1,59 +1,35 @@
 //! Three signers with homes of their own, around a courier in memory.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod courier;
+mod homes;
+mod papers;
 
-use alloy_primitives::{Address, address};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use alloy_primitives::Address;
 use ed25519_dalek::SigningKey;
-use tercet_policy::chain::Chain;
-use tercet_policy::declared::Declared;
-use tercet_policy::document::{
-    Authority, AuthorityConfig, Ed25519PublicKey, Enrolment, RequestId, Signed, WalletRequest,
-};
-use tercet_policy::intent::{
-    AgentKeys, AuthenticIntent, IntentId, Payment, PaymentIntent, SignedIntent, Transfer, X402Exact,
-};
-use tercet_policy::money::Amount;
-use tercet_policy::party::{AgentId, NodeId, Party};
+use tercet_policy::document::{Ed25519PublicKey, Enrolment, RequestId, Signed, WalletRequest};
+use tercet_policy::intent::{AgentKeys, AuthenticIntent, PaymentIntent, SignedIntent};
+use tercet_policy::party::{AgentId, Party};
 use tercet_policy::proposal::{ProposalClaim, terms_without_chain};
-use tercet_policy::rows::PolicyEpochs;
-use tercet_policy::rules::{Policy, PolicyDocument, SignedPolicy};
-use tercet_policy::time::UnixSeconds;
-use tokio::sync::mpsc;
+use tercet_policy::rules::{PolicyDocument, SignedPolicy};
 use tokio_util::sync::CancellationToken;
 
 use super::super::*;
-use crate::kek::{Argon2Cost, Passphrase};
-use crate::session::SessionWire;
-use crate::tss::GroupAux;
+use courier::join;
+use homes::{Copied, open_signer, signer};
 
-pub(super) const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
-pub(super) const USDC: Address = address!("833589fCD6eDb6E08f4c7C32D4f71b54bdA02913");
-pub(super) const PAYEE: Address = address!("209693Bc6afc0C5328bA36FaF03C514EF312287C");
+pub(super) use courier::{Tamper, fresh, honest, wires};
+pub(super) use homes::fixture_aux;
+pub(super) use papers::{NOW, PAYEE, agent, epochs, policy_text, request, transfer, x402};
 
 pub(super) struct House {
     pub(super) signers: Vec<Arc<Signer>>,
     pub(super) agent: AgentId,
     pub(super) authority: SigningKey,
     place: tempfile::TempDir,
-}
-
-pub(super) fn policy_text(epoch: u64, limit: &str) -> String {
-    format!(
-        "policy: test\nepoch: {epoch}\napplies_to: {{ agent: research-01 }}\nrules:\n  \
-         - max_amount: {limit}\n  - allow: {{ services: [api.example] }}\n  \
-         - allow: {{ recipients: [\"{PAYEE}\"] }}\n"
-    )
-}
-
-pub(super) fn agent() -> AgentId {
-    AgentId::new("research-01").unwrap()
-}
-
-pub(super) fn authority_of(key: &SigningKey) -> Authority {
-    let keys = vec![Ed25519PublicKey::of(key)];
-    AuthorityConfig { keys, threshold: 1 }.try_into().unwrap()
 }
 
 impl House {
@@ -163,7 +139,11 @@ impl House {
     }
 
     pub(super) async fn put_policy(&self, epoch: u64, limit: &str) {
-        let document = PolicyDocument { yaml: policy_text(epoch, limit) };
+        self.put_policy_text(policy_text(epoch, limit)).await;
+    }
+
+    pub(super) async fn put_policy_text(&self, yaml: String) {
+        let document = PolicyDocument { yaml };
         let signed: SignedPolicy = Signed::by(document, &self.authority).unwrap();
         for signer in &self.signers {
             signer.install_policy(signed.clone()).await.unwrap();
@@ -229,6 +209,18 @@ impl House {
         join(runs).await
     }
 
+    /// Asks one party alone, and calls the session off as soon as it has admitted the payment.
+    pub(super) async fn ask(&self, party: Party, asked: SignRequest) -> Result<(), GateError> {
+        let (cancel, admitted) = (asked.cancel.clone(), AtomicBool::new(false));
+        let wire = wires(&Party::EVERYDAY, honest()).remove(usize::from(party.index()));
+        let told = || {
+            admitted.store(true, Ordering::Relaxed);
+            cancel.cancel();
+        };
+        let ended = Box::pin(self.signer(party).sign_payment(asked, wire, told)).await.map(drop);
+        if admitted.into_inner() { Ok(()) } else { ended }
+    }
+
     pub(super) fn open(&self, envelope: &SignedIntent) -> AuthenticIntent {
         struct One(Ed25519PublicKey);
         impl AgentKeys for One {
@@ -246,178 +238,4 @@ impl House {
         let terms = terms_without_chain(&intent).unwrap();
         ProposalClaim::honest(&intent, terms, epochs(1))
     }
-}
-
-/// The agent's own policy of `epoch`, and no other.
-pub(super) fn epochs(epoch: u64) -> PolicyEpochs {
-    PolicyEpochs { agent: Some(epoch), ..PolicyEpochs::default() }
-}
-
-/// A party's share of a group's parameters that was made before.
-pub(super) fn fixture_aux(party: Party) -> GroupAux {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
-    let text = std::fs::read(format!("{folder}/TEST-ONLY-group-aux-{party}.json")).unwrap();
-    let mut fixture: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    let payload = serde_json::to_vec(&fixture["payload"].take()).unwrap();
-    GroupAux::from_sealed_bytes(&payload, party).unwrap()
-}
-
-pub(super) fn request(
-    session: [u8; 16],
-    envelope: &SignedIntent,
-    claim: &ProposalClaim,
-) -> SignRequest {
-    SignRequest {
-        session,
-        envelope: envelope.clone(),
-        claim: claim.clone(),
-        approvals: Vec::new(),
-        now: NOW,
-        cancel: CancellationToken::new(),
-    }
-}
-
-pub(super) fn x402(wallet: Address, base_units: u128) -> PaymentIntent {
-    let payment = Payment::X402Exact(X402Exact {
-        chain: Chain::Base,
-        token: USDC,
-        to: PAYEE,
-        amount: Amount::from_base_units(base_units),
-        valid_before: NOW.plus(300),
-        resource: "https://api.example/data".to_owned(),
-        service: tercet_policy::intent::Service::of("https://api.example/data").unwrap(),
-    });
-    intent(wallet, payment)
-}
-
-pub(super) fn transfer(wallet: Address, base_units: u128) -> PaymentIntent {
-    let amount = Amount::from_base_units(base_units);
-    let payment =
-        Payment::Transfer(Transfer { chain: Chain::Base, token: USDC, to: PAYEE, amount });
-    intent(wallet, payment)
-}
-
-fn intent(wallet: Address, payment: Payment) -> PaymentIntent {
-    let mut id = [0; 32];
-    id[..16].copy_from_slice(&fresh());
-    PaymentIntent {
-        version: tercet_policy::intent::INTENT_VERSION,
-        id: IntentId(id),
-        agent: agent(),
-        wallet,
-        payment,
-        declared: Declared::default(),
-        created_at: NOW,
-        expires_at: NOW.plus(120),
-    }
-}
-
-/// The files of a home at some moment.
-pub(super) struct Copied(Vec<(PathBuf, Vec<u8>)>);
-
-impl Copied {
-    fn of(home: &Path) -> Self {
-        let files = std::fs::read_dir(home).unwrap().map(|entry| entry.unwrap());
-        let journal = files.filter(|f| f.file_name().to_string_lossy().starts_with("journal"));
-        Self(journal.map(|f| (f.path(), std::fs::read(f.path()).unwrap())).collect())
-    }
-
-    /// Puts the journal of then in the place of today's.
-    pub(super) fn put_over(&self, home: &Path) {
-        for file in Self::of(home).0 {
-            std::fs::remove_file(file.0).unwrap();
-        }
-        for (path, bytes) in &self.0 {
-            std::fs::write(path, bytes).unwrap();
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        }
-    }
-}
-
-async fn open_signer(path: &Path, party: Party, authority: &SigningKey) -> Signer {
-    let home = Home::open(path).unwrap();
-    let kek = Kek::unlock(&home, &passphrase(), Argon2Cost::insecure_for_tests()).unwrap();
-    let parts = SignerParts {
-        role: party,
-        identity: Arc::new(NodeIdentity::open(&home, &kek).unwrap()),
-        home,
-        kek,
-        authority: authority_of(authority),
-        own_policies: Vec::new(),
-        balances: None,
-        crash_at: None,
-    };
-    Signer::open(parts, NOW).await.unwrap()
-}
-
-fn passphrase() -> Passphrase {
-    Passphrase::new(b"correct horse battery".to_vec()).unwrap()
-}
-
-async fn signer(path: &Path, party: Party, authority: &SigningKey, own: Option<&str>) -> Signer {
-    let home = Home::create(path).unwrap();
-    let kek = Kek::create(&home, &passphrase(), Argon2Cost::insecure_for_tests()).unwrap();
-    let name = if party == Party::Agent { "research-01" } else { party.word() };
-    let identity = NodeIdentity::generate(NodeId::new(name).unwrap()).unwrap();
-    identity.seal(&home, &kek, NOW).unwrap();
-    let parts = SignerParts {
-        role: party,
-        home,
-        kek,
-        identity: Arc::new(identity),
-        authority: authority_of(authority),
-        own_policies: own.map(|yaml| Policy::parse(yaml).unwrap()).into_iter().collect(),
-        balances: None,
-        crash_at: None,
-    };
-    Signer::open(parts, NOW).await.unwrap()
-}
-
-/// What the courier makes of a frame: the frames that are delivered in its place, each with the
-/// party it is said to be from.
-pub(super) type Tamper =
-    Arc<dyn Fn(Party, Party, usize, Vec<u8>) -> Vec<(Party, Vec<u8>)> + Send + Sync>;
-
-pub(super) fn honest() -> Tamper {
-    Arc::new(|from, _, _, bytes| vec![(from, bytes)])
-}
-
-/// One wire for each party, carried by tasks.
-pub(super) fn wires(parties: &[Party], tamper: Tamper) -> Vec<SessionWire> {
-    let (inboxes, incoming): (Vec<_>, Vec<_>) = parties.iter().map(|_| mpsc::channel(256)).unzip();
-    let inboxes: Vec<_> = parties.iter().copied().zip(inboxes).collect();
-    let (outgoing, sent): (Vec<_>, Vec<_>) =
-        parties.iter().map(|_| mpsc::channel::<(Party, Vec<u8>)>(256)).unzip();
-    for (&from, mut sent) in parties.iter().zip(sent) {
-        let (inboxes, tamper) = (inboxes.clone(), Arc::clone(&tamper));
-        tokio::spawn(async move {
-            let mut count = 0;
-            while let Some((to, bytes)) = sent.recv().await {
-                let inbox = inboxes.iter().find(|(party, _)| *party == to);
-                for frame in tamper(from, to, count, bytes) {
-                    if let Some((_, inbox)) = inbox {
-                        drop(inbox.send(frame).await);
-                    }
-                }
-                count += 1;
-            }
-        });
-    }
-    let wire = |(outgoing, incoming)| SessionWire { outgoing, incoming };
-    outgoing.into_iter().zip(incoming).map(wire).collect()
-}
-
-pub(super) fn fresh() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).unwrap();
-    bytes
-}
-
-async fn join<T>(runs: impl Iterator<Item = tokio::task::JoinHandle<T>>) -> Vec<T> {
-    let runs: Vec<_> = runs.collect();
-    let mut done = Vec::new();
-    for run in runs {
-        done.push(run.await.unwrap());
-    }
-    done
 }

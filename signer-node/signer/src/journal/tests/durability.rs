@@ -202,10 +202,26 @@ async fn what_is_no_journal_is_refused() {
     let corrupt = matches!(&refused, Err(JournalError::Store(f))
         if f.kind == StoreFaultKind::Corrupt);
     assert!(corrupt, "{refused:?}");
-    write(b"");
-    tamper(&place, "PRAGMA user_version = 1").await.unwrap();
-    let refused = place.open().await.map(drop);
-    assert!(matches!(refused, Err(JournalError::UnknownFormat { found: 1, .. })), "{refused:?}");
+}
+
+/// Of another release, an older or a newer one: it says which, and leaves the file as it is.
+#[tokio::test]
+async fn a_journal_of_another_format_is_refused_and_not_touched() {
+    for (found, statement) in [(1, "PRAGMA user_version = 1"), (3, "PRAGMA user_version = 3")] {
+        let (place, journal) = Place::with_policy("10 USDC").await;
+        paid(&journal, 1).await;
+        place.close(journal).await;
+        tamper(&place, statement).await.unwrap();
+        let before = std::fs::read(place.file()).unwrap();
+        let refused = place.open().await.map(drop).unwrap_err();
+        assert_eq!(refused, JournalError::UnknownFormat { found, known: 2 });
+        let told = refused.to_string();
+        assert!(told.contains(&format!("has format {found}; this release reads 2")), "{told}");
+        assert_eq!(std::fs::read(place.file()).unwrap(), before, "the file was changed");
+        tamper(&place, "PRAGMA user_version = 2").await.unwrap();
+        let journal = place.open().await.unwrap();
+        assert!(pay(&journal, 1).await.unwrap().same_again());
+    }
 }
 
 #[tokio::test]
