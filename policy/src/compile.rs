@@ -5,30 +5,41 @@
 //! refuses becomes a `forbid`; what grants, and every condition, is in the one `permit`, because
 //! Cedar skips a policy that errs: a `permit` that errs refuses, a `forbid` that errs would allow.
 //!
-//! Promises: for a payment in range ([`UNITS_MAX`]) the compiled answer is that of the typed
-//! evaluator, which a differential test holds. Sums of windows enter as attributes, computed by
-//! the same queries of the ledger.
+//! Promises: for a payment in range ([`UNITS_MAX`], [`NOW_MAX`]) the compiled answer is that of
+//! the typed evaluator, which a differential test holds on random payments. Sums of windows and
+//! wall clocks enter as attributes, computed by the same queries.
 //!
 //! | rule | in Cedar |
 //! |---|---|
-//! | `max_amount`, `price_ceiling`, `limit`, `rate`, `allow`, `block`, `trust`, `country`, `ask` without `new_payee`, `when` | an expression over the payment, the sums and the context |
-//! | every other rule | what the typed rule makes of the payment, as an attribute that a solver is free to choose |
+//! | `max_amount`, `price_ceiling.x402`, `limit`, `rate`, `allow`, `block`, `trust`, `country`, `hours`, `dates`, `blackout`, `ask` without `new_payee`, `when` | an expression over the payment, the time, the sums and the context |
+//! | `max_share_of_balance`, `max_fee`, `payee_pinning`, `freeze`, `price_ceiling.mpp`, `x402`, `mpp`, `ask` with `new_payee` | not translated ([`Compiled::unmodelled`]): whether it refuses or asks is an attribute, which a solver is free to choose |
+//!
+//! What is not translated therefore makes a proof harder and never false: a payment that the
+//! rule would refuse may count as one that is paid, not the other way round. Sums, wall clocks,
+//! trust and the hour in UTC are free of each other too, but for what [`Compiled::domain`] says.
 //!
 //! Refuses: policies that declare one context value with two types.
 //!
 //! Does not protect against: an analysis that is read as more than it says. Approvals are not
 //! compiled, and cancellations, which move nothing, are not payments here.
 
-use cedar_policy::{Authorizer, Decision, Entities, PolicySet, Request, Schema};
+use std::sync::Arc;
+
+use cedar_policy::{
+    Authorizer, Decision, Entities, PolicySet, Request, RestrictedExpression, Schema,
+};
 
 use crate::ask::{Ask, Facts};
-use crate::condition::Parties;
-use crate::context::DeclaredContext;
-use crate::rules::{Mode, Policy, RuleKind};
+use crate::condition::{Attributes, Condition, FACTS, Parties, hour_utc, weekday_utc};
+use crate::context::{Context, DeclaredContext};
+use crate::rules::{Mode, Policy, View};
+use crate::time::UnixSeconds;
+use inputs::{Inputs, Value, in_range};
 
 mod inputs;
 mod literal;
 mod parties;
+mod rules;
 mod text;
 mod witness;
 
@@ -38,6 +49,8 @@ pub use witness::Witnesses;
 
 /// Largest amount and largest sum that is analysed, in base units: two of them still fit `Long`.
 pub const UNITS_MAX: u64 = (1 << 62) - 1;
+/// Latest moment that is analysed: the end of the year 9999, as far as calendars reach.
+pub const NOW_MAX: UnixSeconds = UnixSeconds(253_402_207_200);
 
 /// What is asked about a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,14 +87,20 @@ pub enum CompileError {
 /// Policies, compiled.
 #[derive(Clone)]
 pub struct Compiled {
+    frame: Arc<Frame>,
     policies: Vec<Policy>,
-    inputs: Vec<inputs::Input>,
+    approves: PolicySet,
+    admits: PolicySet,
+}
+
+/// What compiled policies, also those that are compared, are about.
+struct Frame {
+    policies: Vec<Policy>,
+    inputs: Inputs,
     context: DeclaredContext,
     parties: Parties,
     schema_text: String,
     schema: Schema,
-    approves: PolicySet,
-    admits: PolicySet,
 }
 
 /// A payment, with what is known beside it, as Cedar takes it.
@@ -91,40 +110,55 @@ pub struct CompiledAsk {
     entities: Entities,
 }
 
+/// A rule that is not translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmodelled<'a> {
+    /// Name of its policy.
+    pub policy: &'a str,
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// The rule's key in the file.
+    pub word: &'static str,
+}
+
 impl Compiled {
     /// Compiles the policies that apply together.
     ///
     /// # Errors
     /// [`CompileError::ContextClash`] for contradicting declarations.
     pub fn of(policies: &[&Policy]) -> Result<Self, CompileError> {
-        let context = declared(policies)?;
-        let inputs = inputs::of(policies);
-        let schema_text = text::schema(&inputs, &context);
-        let schema = Schema::from_cedarschema_str(&schema_text).map_err(invalid)?.0;
-        let set =
-            |question| text::policies(policies, question).parse::<PolicySet>().map_err(invalid);
-        Ok(Self {
-            approves: set(Question::Approves)?,
-            admits: set(Question::Admits)?,
-            policies: policies.iter().map(|policy| (*policy).clone()).collect(),
-            parties: Parties::new().map_err(invalid)?,
-            inputs,
-            context,
-            schema_text,
-            schema,
-        })
+        Self::within(&Arc::new(Frame::of(policies)?), policies)
+    }
+
+    /// Compiles two versions of the policies that apply together, about the same payments.
+    ///
+    /// # Errors
+    /// [`CompileError::ContextClash`] for contradicting declarations.
+    pub fn pair(old: &[&Policy], new: &[&Policy]) -> Result<(Self, Self), CompileError> {
+        let all: Vec<_> = old.iter().chain(new).copied().collect();
+        let frame = Arc::new(Frame::of(&all)?);
+        Ok((Self::within(&frame, old)?, Self::within(&frame, new)?))
+    }
+
+    fn within(frame: &Arc<Frame>, policies: &[&Policy]) -> Result<Self, CompileError> {
+        let policies: Vec<_> = policies.iter().map(|policy| (*policy).clone()).collect();
+        let set = |question| {
+            text::policies(&policies, &frame.inputs, question).parse::<PolicySet>().map_err(invalid)
+        };
+        let (approves, admits) = (set(Question::Approves)?, set(Question::Admits)?);
+        Ok(Self { frame: Arc::clone(frame), policies, approves, admits })
     }
 
     /// The schema, as Cedar writes schemas.
     #[must_use]
     pub fn schema_text(&self) -> &str {
-        &self.schema_text
+        &self.frame.schema_text
     }
 
     /// The schema.
     #[must_use]
-    pub const fn schema(&self) -> &Schema {
-        &self.schema
+    pub fn schema(&self) -> &Schema {
+        &self.frame.schema
     }
 
     /// The policies that answer a question.
@@ -136,42 +170,82 @@ impl Compiled {
         }
     }
 
+    /// The same as text.
+    #[must_use]
+    pub fn policies_text(&self, question: Question) -> String {
+        text::policies(&self.policies, &self.frame.inputs, question)
+    }
+
     /// Whom a counterexample may pay.
     #[must_use]
     pub fn witnesses(&self) -> Witnesses {
-        Witnesses::of(&self.policies)
-    }
-
-    /// Whether some condition looks at the hour or the day.
-    #[must_use]
-    pub fn looks_at_the_clock(&self) -> bool {
-        let rules = self.policies.iter().flat_map(Policy::rules);
-        let mut conditions = rules.filter_map(|rule| match rule.kind() {
-            RuleKind::When(when) => Some(&when.0),
-            _ => None,
-        });
-        conditions.any(|when| when.fact_names().any(|name| name.ends_with("_utc")))
+        Witnesses::of(&self.frame.policies)
     }
 
     /// The declared context values.
     #[must_use]
-    pub const fn context(&self) -> &DeclaredContext {
-        &self.context
+    pub fn context(&self) -> &DeclaredContext {
+        &self.frame.context
     }
 
-    /// What the numbers of every possible payment and history keep to, as a Cedar expression.
+    /// The binding rules that are not translated.
+    pub fn unmodelled(&self) -> impl Iterator<Item = Unmodelled<'_>> {
+        let binding = self.policies.iter().filter(|policy| policy.mode() == Mode::Enforce);
+        binding.flat_map(|policy| {
+            let rules = policy.rules().iter().filter(|rule| inputs::is_unmodelled(rule.kind()));
+            rules.map(|rule| Unmodelled {
+                policy: policy.name(),
+                line: rule.line(),
+                word: rule.kind().word(),
+            })
+        })
+    }
+
+    /// What the numbers and names of every possible payment and history keep to, as a Cedar
+    /// expression.
     #[must_use]
     pub fn domain(&self) -> String {
-        text::domain(&self.inputs)
+        text::domain(&self.frame.inputs)
     }
 
-    /// What these very facts make of the inputs that are no part of the payment, as a Cedar
-    /// expression: sums, and what rules that are not translated say of `ask`.
+    /// When a payment is outside of the hours of some rule, as a Cedar expression; nothing where
+    /// no rule has hours.
+    #[must_use]
+    pub fn outside_hours(&self) -> Option<String> {
+        text::outside_hours(&self.policies, &self.frame.inputs)
+    }
+
+    /// The sums of these very facts, as a Cedar expression that fixes them.
     ///
     /// # Errors
     /// [`CompileError::OutOfRange`] for sums beyond what is analysed.
-    pub fn state(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Result<String, CompileError> {
-        inputs::state(&self.inputs, &self.policies, ask, facts)
+    pub fn sums(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Result<String, CompileError> {
+        let values = self.frame.inputs.values(&self.frame.policies, ask, facts)?;
+        let fixed = values.into_iter().filter_map(|(name, value)| match value {
+            Value::Sum(sum) => Some(format!("resource.sums.{name} == {sum}")),
+            Value::Clock { .. } | Value::Flags { .. } => None,
+        });
+        Ok(all(fixed))
+    }
+
+    /// The moment of these very facts with all clocks, as a Cedar expression that fixes it.
+    ///
+    /// # Errors
+    /// [`CompileError::OutOfRange`] for a moment beyond what is analysed.
+    pub fn moment(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Result<String, CompileError> {
+        let now = facts.now;
+        let mut fixed = vec![
+            format!("resource.now == {now}"),
+            format!("resource.hour_utc == {}", hour_utc(now)),
+            format!("resource.weekday_utc == {}", weekday_utc(now)),
+        ];
+        for (name, value) in self.frame.inputs.values(&self.frame.policies, ask, facts)? {
+            if let Value::Clock { minute, day } = value {
+                fixed.push(format!("resource.clock.{name}m == {minute}"));
+                fixed.push(format!("resource.clock.{name}d == {day}"));
+            }
+        }
+        Ok(all(fixed.into_iter()))
     }
 
     /// A payment in the form that the compiled policies judge.
@@ -179,20 +253,94 @@ impl Compiled {
     /// # Errors
     /// [`CompileError::OutOfRange`] for numbers beyond what is analysed.
     pub fn ask(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Result<CompiledAsk, CompileError> {
-        let attributes = inputs::attributes(&self.inputs, &self.policies, ask, facts)?;
-        let values = inputs::context(&self.context, ask.context);
+        let attributes = self.frame.attributes(ask, facts)?;
+        let values = self.frame.context(ask.context);
         let wrong = |reason| CompileError::Invalid { reason };
-        let request = self.parties.request(ask.agent.as_str(), values).map_err(wrong)?;
-        let entities = self.parties.entities(attributes).map_err(wrong)?;
+        let parties = &self.frame.parties;
+        let request = parties.request(ask.agent.as_str(), values).map_err(wrong)?;
+        let entities = parties.entities(attributes).map_err(wrong)?;
         Ok(CompiledAsk { request, entities })
     }
 
     /// The answer.
     #[must_use]
     pub fn answer(&self, question: Question, ask: &CompiledAsk) -> bool {
-        let policies = self.policies(question);
-        let answer = Authorizer::new().is_authorized(&ask.request, policies, &ask.entities);
+        ask.is_allowed_by(self.policies(question))
+    }
+}
+
+impl CompiledAsk {
+    /// Whether these policies allow the payment.
+    #[must_use]
+    pub fn is_allowed_by(&self, policies: &PolicySet) -> bool {
+        let answer = Authorizer::new().is_authorized(&self.request, policies, &self.entities);
         answer.decision() == Decision::Allow
+    }
+}
+
+/// When a condition holds, without an error, as a Cedar expression over the compiled schema.
+#[must_use]
+pub fn holds(condition: &Condition) -> String {
+    text::condition(condition, true)
+}
+
+impl Frame {
+    fn of(policies: &[&Policy]) -> Result<Self, CompileError> {
+        let context = declared(policies)?;
+        let policies: Vec<_> = policies.iter().map(|policy| (*policy).clone()).collect();
+        let inputs = Inputs::of(&policies);
+        let schema_text = text::schema(&inputs, &context);
+        let schema = Schema::from_cedarschema_str(&schema_text).map_err(invalid)?.0;
+        let parties = Parties::new().map_err(invalid)?;
+        Ok(Self { policies, inputs, context, parties, schema_text, schema })
+    }
+
+    /// The attributes of the payment.
+    fn attributes(&self, ask: &Ask<'_>, facts: &Facts<'_>) -> Result<Attributes, CompileError> {
+        in_range(ask.amount.base_units(), "the amount")?;
+        let beyond = |what: &str| CompileError::OutOfRange { what: what.to_owned() };
+        let mut attributes = Attributes::new();
+        if let Some(policy) = self.policies.first() {
+            let known = View::new(ask, facts, policy).condition_facts();
+            for fact in &FACTS {
+                let value = known.value(fact.name).map_err(|error| beyond(&error.to_string()))?;
+                attributes.extend(value.map(|value| (fact.name.to_owned(), value)));
+            }
+        }
+        let now = Some(facts.now).filter(|now| *now <= NOW_MAX);
+        let now =
+            now.and_then(|now| i64::try_from(now.0).ok()).ok_or_else(|| beyond("the time"))?;
+        attributes.insert("now".to_owned(), RestrictedExpression::new_long(now));
+        let mut fields: [Vec<(String, RestrictedExpression)>; 3] = Default::default();
+        let [sums, clock, flags] = &mut fields;
+        let (long, bool) = (RestrictedExpression::new_long, RestrictedExpression::new_bool);
+        for (name, value) in self.inputs.values(&self.policies, ask, facts)? {
+            match value {
+                Value::Sum(sum) => sums.push((name.to_owned(), long(sum))),
+                Value::Clock { minute, day } => {
+                    clock.push((format!("{name}m"), long(minute)));
+                    clock.push((format!("{name}d"), long(day)));
+                }
+                Value::Flags { refuses, asks } => {
+                    flags.push((format!("{name}r"), bool(refuses)));
+                    flags.push((format!("{name}a"), bool(asks)));
+                }
+            }
+        }
+        for (record, fields) in text::RECORDS.into_iter().zip(fields) {
+            let fields = RestrictedExpression::new_record(fields).map_err(invalid)?;
+            attributes.insert(record.to_owned(), fields);
+        }
+        Ok(attributes)
+    }
+
+    /// The declared values that the payment carries with the declared type.
+    fn context(&self, context: &Context) -> Attributes {
+        let given = |(name, kind)| {
+            let value = crate::condition::declared(context, name, kind).ok()?;
+            Some((String::from(name), value))
+        };
+        self.context.iter().filter_map(given).collect()
     }
 }
 
@@ -209,6 +357,12 @@ fn declared(policies: &[&Policy]) -> Result<DeclaredContext, CompileError> {
         }
     }
     Ok(all)
+}
+
+/// All of these; true of none.
+fn all(parts: impl Iterator<Item = String>) -> String {
+    let parts: Vec<_> = parts.collect();
+    if parts.is_empty() { "true".to_owned() } else { parts.join(" && ") }
 }
 
 fn invalid(error: impl std::fmt::Display) -> CompileError {

@@ -38,7 +38,7 @@ mod names;
 
 pub use check::BadCondition;
 pub use facts::{ConditionFacts, FACTS, Fact};
-pub(crate) use facts::{Parties, declared};
+pub(crate) use facts::{Parties, declared, hour_utc, weekday_utc};
 
 /// Longest expression, in bytes.
 pub const CONDITION_BYTES_MAX: usize = 2_048;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use alloy_primitives::Address;
 
 use super::literal::{ends_with, holds, set, text};
-use crate::chain::Chain;
+use super::rules::categories;
+use crate::chain::{ASSETS, Asset, Chain};
 use crate::rules::{Allow, Block, Services};
 
 /// When a payment's service or recipient is among the entries of a list, as a Cedar expression.
@@ -26,17 +27,21 @@ pub(super) fn allow(rule: &Allow) -> String {
     let mut all = Vec::new();
     all.extend(named.assets.as_ref().map(assets));
     all.extend(named.chains.as_ref().map(chains));
+    all.extend(named.contracts.as_ref().map(contracts));
     if rule.can_grant() {
         all.extend(named.recipients.as_ref().map(recipients));
-        match &named.services {
-            Some(services) => {
-                all.push(r#"resource.protocol == "x402""#.to_owned());
+        let trade = |named| format!("(resource has category && {})", categories(named));
+        all.extend(named.categories.as_ref().map(trade));
+        match (&named.services, &named.categories) {
+            (Some(services), _) => {
                 all.push(service(any(services.entries().iter().map(|entry| allowed(entry)))));
             }
-            None => all.push(r#"resource.protocol == "transfer""#.to_owned()),
+            (None, Some(_)) => {}
+            // A list of recipients alone never grants what is paid for a service.
+            (None, None) => all.push("!(resource has service)".to_owned()),
         }
     }
-    format!("({})", all.join(" && "))
+    if all.is_empty() { "true".to_owned() } else { format!("({})", all.join(" && ")) }
 }
 
 /// When a `block` matches.
@@ -44,11 +49,15 @@ pub(super) fn block(rule: &Block) -> String {
     let named = &rule.0;
     let services =
         |list: &Services| service(any(list.entries().iter().flat_map(|entry| blocked(entry))));
+    // Nobody can say of a payee without a category that it is not in one that is blocked.
+    let trade = |named| format!("(!(resource has category) || {})", categories(named));
     any([
         named.assets.as_ref().map(assets),
         named.chains.as_ref().map(chains),
+        named.contracts.as_ref().map(contracts),
         named.recipients.as_ref().map(recipients),
         named.services.as_ref().map(services),
+        named.categories.as_ref().map(trade),
     ]
     .into_iter()
     .flatten())
@@ -67,6 +76,18 @@ fn assets(symbols: &BTreeSet<&'static str>) -> String {
 fn chains(chains: &BTreeSet<Chain>) -> String {
     let names = chains.iter().map(|chain| chain.caip2());
     contains(&set(names), chains.is_empty(), "resource.chain")
+}
+
+/// What payments call is the contract of the asset that they move.
+fn contracts(addresses: &BTreeSet<Address>) -> String {
+    let named = ASSETS.iter().filter(|asset| addresses.contains(&asset.token));
+    any(named.map(pair))
+}
+
+/// An asset on its chain.
+pub(super) fn pair(asset: &Asset) -> String {
+    let (chain, symbol) = (text(asset.chain.caip2()), text(asset.symbol));
+    format!("(resource.chain == {chain} && resource.asset == {symbol})")
 }
 
 fn recipients(addresses: &BTreeSet<Address>) -> String {

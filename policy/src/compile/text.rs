@@ -2,28 +2,34 @@
 
 use std::fmt::Write as _;
 
-use super::inputs::{Input, Kind, name};
-use super::literal::{limit, set, text};
-use super::parties::{allow, any, block};
-use super::{Question, UNITS_MAX};
+use super::inputs::{Input, Inputs, Key};
+use super::literal::{limit, text};
+use super::parties::{allow, any, pair};
+use super::rules::{at_most, kept};
+use super::{NOW_MAX, Question, UNITS_MAX};
+use crate::chain::ASSETS;
 use crate::condition::{Condition, FACTS};
 use crate::context::DeclaredContext;
-use crate::registry::Country;
-use crate::rules::{AskWhen, CountryRule, Mode, Money, Policy, Rule, RuleKind, Then};
+use crate::registry::TRUST_MAX;
+use crate::rules::{Hours, Mode, Policy, Rule, RuleKind, Then};
 use crate::subject::Subject;
 
+/// What of a payment is no attribute of its own.
+pub(super) const RECORDS: [&str; 3] = ["sums", "clock", "flags"];
+
 /// The attributes of a payment, what rules need beside it, and the declared context.
-pub(super) fn schema(inputs: &[Input], context: &DeclaredContext) -> String {
+pub(super) fn schema(inputs: &Inputs, context: &DeclaredContext) -> String {
     let mut text = String::from("entity Agent;\nentity Payment {\n");
     for fact in &FACTS {
         let optional = if fact.always { "" } else { "?" };
         // Writing to a string does not fail.
         let _ = writeln!(text, "  {}{optional}: {},", fact.name, fact.kind);
     }
-    for (record, kind, cedar) in [("sums", Kind::Sum, "Long"), ("flags", Kind::Flags, "Bool")] {
+    text.push_str("  now: Long,\n");
+    for record in RECORDS {
         let _ = writeln!(text, "  {record}: {{");
-        for name in inputs.iter().filter(|input| input.kind == kind).flat_map(Input::names) {
-            let _ = writeln!(text, "    {name}: {cedar},");
+        for (name, kind) in inputs.iter().flat_map(|input| fields(input, record)) {
+            let _ = writeln!(text, "    {name}: {kind},");
         }
         text.push_str("  },\n");
     }
@@ -36,30 +42,59 @@ pub(super) fn schema(inputs: &[Input], context: &DeclaredContext) -> String {
     text
 }
 
-/// What numbers can be at all.
-pub(super) fn domain(inputs: &[Input]) -> String {
+/// The fields that an input has in a record, with their types.
+fn fields(input: &Input, record: &str) -> Vec<(String, &'static str)> {
+    let name = &input.name;
+    match (&input.key, record) {
+        (Key::Sum { .. }, "sums") => vec![(name.clone(), "Long")],
+        (Key::Clock(_), "clock") => {
+            vec![(format!("{name}m"), "Long"), (format!("{name}d"), "Long")]
+        }
+        (Key::Flags { .. }, "flags") => {
+            vec![(format!("{name}r"), "Bool"), (format!("{name}a"), "Bool")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What numbers and names can be at all.
+pub(super) fn domain(inputs: &Inputs) -> String {
     let range =
         |what: &str, least: u64, most: u64| format!("{what} >= {least} && {what} <= {most}");
     let mut all = vec![
         range("resource.amount", 1, UNITS_MAX),
-        range("resource.trust", 0, 100),
+        range("resource.trust", 0, u64::from(TRUST_MAX)),
         range("resource.hour_utc", 0, 23),
         range("resource.weekday_utc", 1, 7),
-        r#"["transfer", "x402"].contains(resource.protocol)"#.to_owned(),
-        r#"(resource.protocol == "x402") == (resource has service)"#.to_owned(),
+        range("resource.now", 0, NOW_MAX.0),
+        any(ASSETS.iter().map(pair)),
+        r#"["transfer", "x402", "mpp"].contains(resource.protocol)"#.to_owned(),
+        r#"(resource.protocol != "transfer" || !(resource has service))"#.to_owned(),
+        r#"(resource.protocol != "x402" || resource has service)"#.to_owned(),
         "resource has recipient".to_owned(),
     ];
-    for input in inputs.iter().filter(|input| input.kind == Kind::Sum) {
-        all.extend(input.names().map(|name| range(&format!("resource.sums.{name}"), 0, UNITS_MAX)));
+    for Input { name, key, .. } in inputs.iter() {
+        match key {
+            Key::Sum { .. } => all.push(range(&format!("resource.sums.{name}"), 0, UNITS_MAX)),
+            Key::Clock(_) => {
+                all.push(range(&format!("resource.clock.{name}m"), 0, 1_439));
+                all.push(range(&format!("resource.clock.{name}d"), 1, 7));
+            }
+            Key::Flags { .. } => {
+                all.push(format!("!(resource.flags.{name}r && resource.flags.{name}a)"));
+            }
+        }
     }
+    let ordered = |(small, wide)| format!("resource.sums.{small} <= resource.sums.{wide}");
+    all.extend(inputs.ordered().map(ordered));
     all.join(" && ")
 }
 
 /// The policies that answer a question.
-pub(super) fn policies(policies: &[&Policy], question: Question) -> String {
+pub(super) fn policies(policies: &[Policy], inputs: &Inputs, question: Question) -> String {
     let mut text = String::new();
     let (mut grants, mut conditions) = (Vec::new(), Vec::new());
-    for (place, policy) in policies.iter().enumerate() {
+    for policy in policies {
         for wrong in others(policy) {
             forbid(&mut text, &format!("{}: applies_to", policy.name()), &wrong);
         }
@@ -67,8 +102,9 @@ pub(super) fn policies(policies: &[&Policy], question: Question) -> String {
             continue;
         }
         let granted = granted(policy);
-        for (at, rule) in policy.rules().iter().enumerate() {
-            match objection(rule, &name(place, at), &granted, question) {
+        for rule in policy.rules() {
+            let name = inputs.name(policy, rule).unwrap_or_default();
+            match objection(rule, name, &granted, question) {
                 Objection::None => {}
                 Objection::Forbid(when) => {
                     let id =
@@ -110,7 +146,11 @@ fn objection(rule: &Rule, name: &str, granted: &str, question: Question) -> Obje
         RuleKind::Limit(rule) => {
             unless(at_most(&rule.amount, &format!("resource.sums.{name} + resource.amount")))
         }
-        RuleKind::Rate(rule) => unless(format!("(resource.sums.{name} + 1 <= {})", rule.count)),
+        RuleKind::Rate(rule) => {
+            let most = limit(rule.count.into());
+            unless(format!("(resource.sums.{name} + 1 <= {most})"))
+        }
+        RuleKind::Hours(rule) => unless(open(rule, name)),
         RuleKind::Allow(rule) if rule.can_grant() => unless(granted.to_owned()),
         RuleKind::When(_) if rule.then() == Then::Warn => Objection::None,
         RuleKind::When(rule) => Objection::Unless(condition(&rule.0, counts)),
@@ -124,75 +164,36 @@ fn objection(rule: &Rule, name: &str, granted: &str, question: Question) -> Obje
     }
 }
 
-/// When a payment keeps to a rule that looks at nothing but the payment and who is paid.
-pub(super) fn kept(rule: &RuleKind) -> Option<String> {
-    Some(match rule {
-        RuleKind::MaxAmount(rule) => at_most(&rule.0, "resource.amount"),
-        RuleKind::PriceCeiling(rule) => {
-            let other = text(rule.protocol.word());
-            let within = at_most(&rule.price, "resource.amount");
-            format!("(resource.protocol != {other} || {within})")
-        }
-        RuleKind::Allow(rule) => allow(rule),
-        RuleKind::Block(rule) => format!("(!{})", block(rule)),
-        RuleKind::Trust(rule) => format!("(resource.trust >= {})", rule.min),
-        RuleKind::Country(rule) => country(rule),
-        RuleKind::Ask(rule) => asks(rule)?,
-        _ => return None,
-    })
+/// When a payment is outside of the hours of some rule; nothing where no rule has hours.
+pub(super) fn outside_hours(policies: &[Policy], inputs: &Inputs) -> Option<String> {
+    let rules = policies.iter().flat_map(|policy| policy.rules().iter().map(move |r| (policy, r)));
+    let closed = rules.filter_map(|(policy, rule)| match rule.kind() {
+        RuleKind::Hours(hours) => Some(format!("!{}", open(hours, inputs.name(policy, rule)?))),
+        _ => None,
+    });
+    let closed: Vec<_> = closed.collect();
+    (!closed.is_empty()).then(|| any(closed.into_iter()))
 }
 
-fn country(rule: &CountryRule) -> String {
-    let (countries, not) = match rule {
-        CountryRule::Allow(countries) => (countries, ""),
-        CountryRule::Block(countries) => (countries, "!"),
-    };
-    let within = if countries.is_empty() {
-        "false".to_owned()
-    } else {
-        format!("{}.contains(resource.country)", set(countries.iter().map(Country::as_str)))
-    };
-    format!("(resource has country && {not}{within})")
-}
-
-/// When nobody is asked; nothing where it hangs on who was paid before.
-fn asks(rule: &AskWhen) -> Option<String> {
-    if rule.new_payee {
-        return None;
-    }
-    let mut all = Vec::new();
-    all.extend(rule.above.map(|above| at_most(&above, "resource.amount")));
-    all.extend(rule.trust_below.map(|below| format!("resource.trust >= {below}")));
-    all.extend(rule.categories.as_ref().map(|named| {
-        let names = set(named.iter().map(crate::registry::Category::as_str));
-        let within = match named.is_empty() {
-            true => "false".to_owned(),
-            false => format!("{names}.contains(resource.category)"),
-        };
-        format!("(resource has category && !{within})")
-    }));
-    all.extend(
-        rule.agents
-            .iter()
-            .flatten()
-            .map(|agent| format!("principal != Agent::{}", text(agent.as_str()))),
-    );
-    Some(if all.is_empty() { "true".to_owned() } else { format!("({})", all.join(" && ")) })
+/// When it is open by the wall clock of the zone.
+fn open(hours: &Hours, name: &str) -> String {
+    any(hours.spans().into_iter().map(|span| {
+        format!(
+            "(resource.clock.{name}d == {} && resource.clock.{name}m >= {} && \
+             resource.clock.{name}m < {})",
+            span.day, span.from_minute, span.to_minute
+        )
+    }))
 }
 
 /// A condition that only has to be decidable is still evaluated: an error has to refuse.
-fn condition(condition: &Condition, has_to_hold: bool) -> String {
+pub(super) fn condition(condition: &Condition, has_to_hold: bool) -> String {
     let mut all: Vec<_> =
         condition.context_names().map(|name| format!("context has {name}")).collect();
     let or = if has_to_hold { "" } else { " || true" };
     // The line's end keeps a comment at the expression's end from swallowing what follows.
     all.push(format!("(({}\n){or})", condition.expression()));
     all.join(" && ")
-}
-
-fn at_most(most: &Money, what: &str) -> String {
-    let (symbol, most) = (text(most.symbol), limit(most.amount.base_units()));
-    format!("(resource.asset == {symbol} && {what} <= {most})")
 }
 
 /// When some rule of the policy grants.

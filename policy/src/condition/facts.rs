@@ -214,11 +214,11 @@ fn lower_case(address: Address) -> String {
     text
 }
 
-const fn hour_utc(now: UnixSeconds) -> u64 {
+pub(crate) const fn hour_utc(now: UnixSeconds) -> u64 {
     (now.0 % DAY_SECONDS) / HOUR_SECONDS
 }
 
 /// The first day of 1970 was a Thursday.
-const fn weekday_utc(now: UnixSeconds) -> u64 {
+pub(crate) const fn weekday_utc(now: UnixSeconds) -> u64 {
     ((now.0 / DAY_SECONDS).saturating_add(3) % 7).saturating_add(1)
 }

@@ -107,6 +107,17 @@ impl std::fmt::Display for Clock {
     }
 }
 
+/// Minutes of one day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Monday 1 to Sunday 7.
+    pub(crate) day: u8,
+    /// The first minute of the day.
+    pub(crate) from_minute: u16,
+    /// The first minute after the end.
+    pub(crate) to_minute: u16,
+}
+
 /// When may be paid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hours {
@@ -151,6 +162,28 @@ impl Hours {
             let (mine, theirs) = (self.week(), wide.week());
             mine.iter().zip(&theirs).all(|(mine, theirs)| !mine || *theirs)
         }
+    }
+
+    /// The zone whose wall clock it goes by.
+    pub(crate) const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// When it is open, day by day.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let (from, to) = (self.from.minutes, self.to.minutes);
+        let day = |day: &Day| Day::ALL.iter().zip(1_u8..).find_map(|(d, n)| (d == day).then_some(n));
+        let mut spans = Vec::new();
+        for day in self.days.iter().filter_map(day) {
+            if from < to {
+                spans.push(Span { day, from_minute: from, to_minute: to });
+                continue;
+            }
+            spans.push(Span { day, from_minute: from, to_minute: MINUTES_PER_DAY });
+            let next = if day == 7 { 1 } else { day.saturating_add(1) };
+            spans.push(Span { day: next, from_minute: 0, to_minute: to });
+        }
+        spans
     }
 
     /// Whether it is open in each minute of a week that begins on Monday.

@@ -71,6 +71,11 @@ impl Rule {
         self.line
     }
 
+    /// Whether it demands the same, and the same follows by the same people, wherever it stands.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        (&self.kind, self.then, &self.approvers) == (&other.kind, other.then, &other.approvers)
+    }
+
     pub(crate) const fn as_allow(&self) -> Option<&Allow> {
         match &self.kind {
             RuleKind::Allow(allow) => Some(allow),
