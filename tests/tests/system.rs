@@ -22,9 +22,11 @@ mod system {
     mod liar;
     mod links;
     mod payments;
+    mod people;
     mod peers;
     mod scratch;
     mod secrets;
     mod silence;
     mod strangers;
+    mod thousand;
 }

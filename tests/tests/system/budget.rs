@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use futures_util::future::join_all;
 use tercet_api::payment::{PaymentStatus, PaymentView};
 use tercet_cli::demo::house::ActError;
+use tercet_policy::decision::{Finding, Opinion};
 use tercet_policy::intent::{IntentId, PaymentIntent};
 use tercet_policy::money::Amount;
 use tercet_policy::party::Party;
@@ -68,12 +69,15 @@ fn refused_with_numbers(views: &[PaymentView]) -> Result<usize> {
         ensure!(!view.refusals.is_empty(), "{view:#?}");
         for by in &view.refusals {
             let Refusal::Policy(decision) = &by.refusal else { anyhow::bail!("{view:#?}") };
-            ensure!(by.by == "operator" && decision.policy == "operators-own", "{view:#?}");
-            let limit = |f: &tercet_policy::decision::Finding| {
-                f.kind == "limit" && f.limit == "0.35 USDC" && f.resets_at.is_some()
+            ensure!(by.by == "operator", "{view:#?}");
+            let limit = |(opinion, f): (&Opinion, &Finding)| {
+                opinion.policy == "operators-own"
+                    && f.kind == "limit"
+                    && f.limit == "0.35 USDC"
+                    && f.resets_at.is_some()
             };
-            ensure!(decision.violations().all(limit), "{view:#?}");
-            ensure!(decision.violations().next().is_some(), "{view:#?}");
+            ensure!(decision.objections().all(limit), "{view:#?}");
+            ensure!(decision.objections().next().is_some(), "{view:#?}");
         }
         ensure!(view.digest.is_none(), "refused and signed: {view:#?}");
         count += 1;

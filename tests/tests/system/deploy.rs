@@ -44,7 +44,7 @@ fn an_example_for_another_role_is_not_taken() {
 fn the_example_policy_is_one_and_grants_something() {
     let output = Command::new(program("tercet"))
         .args(["policy", "check"])
-        .arg(deploy("config/policy.yaml"))
+        .arg(deploy("config/policies/research-agent.yaml"))
         .output()
         .unwrap();
     assert_good(&output);

@@ -110,15 +110,14 @@ impl AgentLine<'_> {
         self.send(Method::POST, "/v1/agents", &EnrolAgent { enrolment }).await
     }
 
-    /// Signs and installs a policy.
+    /// Signs and installs a policy, of whatever subject.
     ///
     /// # Errors
     /// [`ActError`].
     pub async fn install_policy(&self, yaml: &str) -> Result<PolicyView, ActError> {
         let document = PolicyDocument { yaml: yaml.to_owned() };
         let signed: SignedPolicy = Signed::by(document, self.house.authority.expose())?;
-        let path = format!("/v1/agents/{}/policy", self.house.agent);
-        self.send(Method::PUT, &path, &signed).await
+        self.send(Method::PUT, "/v1/policies", &signed).await
     }
 
     /// Asks for a wallet.
