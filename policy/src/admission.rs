@@ -5,16 +5,17 @@
 //! cannot be made elsewhere, copied or stored.
 //!
 //! Refuses: another epoch than the courier previewed with, a frozen agent, an intent whose time
-//! is over or whose payment was proved void, an intent id used for something else, a second slot
-//! for one intent, and a slot that holds another digest. The listed replacements of a digest are:
+//! is over or further off than an intent lives, one whose payment was proved void, an intent id
+//! used for something else, a second slot for one intent, and a slot that holds another digest. The listed replacements of a digest are:
 //!
 //! | slot | replacement | why it is safe |
 //! |---|---|---|
 //! | EIP-3009 nonce | the cancellation of the intent that holds it | moves nothing; the chain takes only one of the two |
 //! | account nonce | the same transfer of the same intent at a higher fee | the chain takes only one of the two, and both do the same |
 //!
-//! What is signed again and what is replaced by a higher fee was approved before and counts once,
-//! so the rules are not asked again; epoch, freeze and time are.
+//! What is signed again was approved before and counts once, so the rules are not asked again;
+//! epoch, freeze and time are. Of a higher fee the rules about fees are asked, of every policy that
+//! applies, and what it rises by is counted ([`decide_higher_fee`]).
 //!
 //! Once a cancellation was admitted its digest is the slot's, and the authorization is not
 //! signed again: whoever asks to take something back must not be handed it. The reservation
@@ -24,12 +25,14 @@
 //! durable and whose caller lets the [`Reserved`] out all the same.
 
 mod book;
+mod checks;
+mod standing;
 
 use alloy_primitives::B256;
 
 use crate::approval::AuthenticApproval;
 use crate::ask::{Ask, Facts};
-use crate::decision::{Decision, Verdict, decide};
+use crate::decision::{Decision, Verdict, decide, decide_higher_fee};
 use crate::document::{ContentHash, Freeze};
 use crate::intent::IntentId;
 use crate::ledger::{Health, Ledger, SpendState};
@@ -37,11 +40,13 @@ use crate::money::Amount;
 use crate::party::AgentId;
 use crate::payload::SigningPayload;
 use crate::proposal::{ChainTerms, Proposal, Slot};
-use crate::refusal::{ClaimField, Refusal};
+use crate::refusal::Refusal;
 use crate::registry::{AuthenticRegistry, Experience};
 use crate::rows::{Judged, SpendRow, TripRow};
-use crate::rules::{Policy, PolicySet};
+use crate::rules::PolicySet;
 use crate::time::UnixSeconds;
+
+use standing::Standing;
 
 pub use book::Book;
 
@@ -165,14 +170,6 @@ pub struct Reserved {
     payload: SigningPayload,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    New,
-    SameAgain,
-    TakesBack(B256),
-    HigherFee(B256),
-}
-
 impl Reserved {
     /// The row that was recorded; for a digest that is signed again, the row it would make now.
     #[must_use]
@@ -186,7 +183,8 @@ impl Reserved {
         self.standing == Standing::SameAgain
     }
 
-    /// The policy's decision; none where nothing new is spent.
+    /// What the policies said; nothing where nothing new was asked. Of a higher fee it holds the
+    /// rules about fees alone.
     #[must_use]
     pub const fn decision(&self) -> Option<&Decision> {
         self.decision.as_ref()
@@ -238,25 +236,21 @@ pub fn admit<J: RecordSpend>(
     journal: &mut J,
 ) -> Result<Reserved, AdmitError<J::Failure>> {
     let proposal = &submission.proposal;
-    check_policies(rulebook, proposal)?;
-    check_freeze(rulebook.frozen, proposal)?;
-    check_trip(rulebook.frozen, proposal, journal)?;
-    check_time(proposal, journal.ledger().map_err(AdmitError::Journal)?.clamp(now))?;
-    let payload = SigningPayload::of(proposal).ok_or_else(|| kinds_differ(proposal))?;
-    let standing = standing(proposal, payload.digest(), journal)?;
-    let (decision, replaces) = match standing {
-        Standing::New => (Some(approve(rulebook, &submission, now, journal)?), None),
-        Standing::TakesBack(held) => {
-            (Some(approve(rulebook, &submission, now, journal)?), Some(held))
-        }
-        Standing::HigherFee(held) => (None, Some(held)),
-        Standing::SameAgain => (None, None),
-    };
+    checks::policies(rulebook, proposal)?;
+    checks::freeze(rulebook.frozen, proposal)?;
+    checks::trip(rulebook.frozen, proposal, journal)?;
     let at = journal.ledger().map_err(AdmitError::Journal)?.clamp(now);
+    checks::time(proposal, at)?;
+    let payload = SigningPayload::of(proposal).ok_or_else(|| checks::kinds_differ(proposal))?;
+    let standing = standing::standing(proposal, payload.digest(), journal)?;
+    let decision = match standing {
+        Standing::SameAgain => None,
+        _ => Some(approve(rulebook, &submission, now, standing, journal)?),
+    };
     let ask = Ask::from(proposal.intent());
     let payee = rulebook.registry.and_then(|registry| registry.counterparty(&ask));
     let category = payee.and_then(|payee| payee.category.clone());
-    let judged = Judged { digest: payload.digest(), replaces, at };
+    let judged = Judged { digest: payload.digest(), replaces: standing.replaces(), at };
     let row = SpendRow::new(proposal, category, judged);
     if standing != Standing::SameAgain {
         journal.record(&row).map_err(AdmitError::Journal)?;
@@ -264,79 +258,41 @@ pub fn admit<J: RecordSpend>(
     Ok(Reserved { row, standing, decision, payload })
 }
 
-fn check_policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(), Refusal> {
-    let intent = proposal.intent().intent();
-    let ask = Ask::from(proposal.intent());
-    let applying = rulebook.policies.applying(&intent.wallet);
-    let is_own = |policy: &&Policy| policy.is_own() && policy.applies_to(&ask);
-    if !applying.iter().any(is_own) {
-        return Err(Refusal::NoPolicy { agent: intent.agent.clone() });
-    }
-    let registry = rulebook.registry.map(|registry| registry.epoch());
-    let epochs = rulebook.policies.epochs(&intent.wallet, registry);
-    if epochs != proposal.policies() {
-        return Err(Refusal::ClaimMismatch {
-            field: ClaimField::PolicyEpoch,
-            actual: epochs.to_string(),
-            claimed: proposal.policies().to_string(),
-        });
-    }
-    Ok(())
-}
-
-/// A freeze that names another agent is a mistake of the caller; stopping is the safe side.
-fn check_freeze(frozen: Option<&Freeze>, proposal: &Proposal) -> Result<(), Refusal> {
-    match frozen {
-        Some(freeze) if freeze.frozen => Err(Refusal::AgentFrozen {
-            agent: proposal.intent().intent().agent.clone(),
-            reason: freeze.reason.clone(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// A rule that stopped the agent holds until the authority thaws it above the freeze known then.
-/// A thaw that names another agent resumes nobody here.
-fn check_trip<J: RecordSpend>(
-    frozen: Option<&Freeze>,
-    proposal: &Proposal,
-    journal: &J,
-) -> Result<(), AdmitError<J::Failure>> {
-    let agent = &proposal.intent().intent().agent;
-    let own = frozen.filter(|freeze| freeze.agent == *agent);
-    let thawed = own.map_or(0, |freeze| freeze.epoch);
-    match journal.tripped(agent).map_err(AdmitError::Journal)? {
-        Some(trip) if thawed <= trip.freeze_epoch => {
-            let (agent, reason) = (agent.clone(), trip.reason.clone());
-            Err(Refusal::AgentFrozen { agent, reason }.into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The intent was in time when it was opened; it may have waited since.
-fn check_time(proposal: &Proposal, now: UnixSeconds) -> Result<(), Refusal> {
-    let expires_at = proposal.intent().intent().expires_at;
-    if now >= expires_at {
-        return Err(Refusal::IntentExpired { expires_at, now });
-    }
-    Ok(())
-}
-
-fn kinds_differ(proposal: &Proposal) -> Refusal {
-    Refusal::ClaimMismatch {
-        field: ClaimField::TermsKind,
-        actual: proposal.slot().to_string(),
-        claimed: "terms of another kind".to_owned(),
-    }
-}
-
+/// What the policies say, where that is yes. A no is noted, and may stop the agent.
 fn approve<J: RecordSpend>(
     rulebook: &Rulebook<'_>,
     submission: &Submission,
     now: UnixSeconds,
+    standing: Standing,
     journal: &mut J,
 ) -> Result<Decision, AdmitError<J::Failure>> {
+    let intent = submission.proposal.intent().intent();
+    let decision =
+        judge(rulebook, submission, now, standing, journal).map_err(AdmitError::Journal)?;
+    let refusal = match (decision.verdict, standing::cancels(&submission.proposal)) {
+        (Verdict::Approve, _) => return Ok(decision),
+        (_, Some(id)) => return Err(Refusal::NothingToCancel { id }.into()),
+        (Verdict::AskHuman, None) => return Err(Refusal::ApprovalMissing(decision).into()),
+        (Verdict::Refuse, None) => decision,
+    };
+    let at = journal.ledger().map_err(AdmitError::Journal)?.clamp(now);
+    journal.refused(&intent.agent, at);
+    if let Some(found) = refusal.violations().find(|found| found.freezes) {
+        let freeze_epoch = rulebook.frozen.map_or(0, |freeze| freeze.epoch);
+        let (agent, reason) = (intent.agent.clone(), found.to_string());
+        journal.trip(&TripRow { agent, reason, freeze_epoch, at }).map_err(AdmitError::Journal)?;
+    }
+    Err(Refusal::Policy(refusal).into())
+}
+
+/// What the policies say: all of their rules to what is new, those about fees to a higher one.
+fn judge<J: RecordSpend>(
+    rulebook: &Rulebook<'_>,
+    submission: &Submission,
+    now: UnixSeconds,
+    standing: Standing,
+    journal: &J,
+) -> Result<Decision, J::Failure> {
     let proposal = &submission.proposal;
     let intent = proposal.intent().intent();
     let facts = Facts {
@@ -344,110 +300,16 @@ fn approve<J: RecordSpend>(
         balance: submission.balance,
         approvals: &submission.approvals,
         epochs: proposal.policies(),
-        ..Facts::known_to(journal, &intent.agent, now).map_err(AdmitError::Journal)?
+        ..Facts::known_to(journal, &intent.agent, now)?
     };
     let ask = Ask::from(proposal.intent()).with_terms(proposal.terms());
-    let decision = decide(&rulebook.policies.applying(&intent.wallet), &ask, &facts);
-    let refusal = match (decision.verdict, ask.cancels) {
-        (Verdict::Approve, _) => return Ok(decision),
-        (_, Some(id)) => return Err(Refusal::NothingToCancel { id }.into()),
-        (Verdict::AskHuman, None) => return Err(Refusal::ApprovalMissing(decision).into()),
-        (Verdict::Refuse, None) => decision,
-    };
-    let at = facts.ledger.clamp(now);
-    journal.refused(&intent.agent, at);
-    if let Some(found) = refusal.violations().find(|found| found.freezes) {
-        let freeze_epoch = rulebook.frozen.map_or(0, |freeze| freeze.epoch);
-        let (agent, reason) = (intent.agent.clone(), found.to_string());
-        journal
-            .trip(&TripRow { agent, reason, freeze_epoch, at })
-            .map_err(AdmitError::Journal)?;
+    let policies = rulebook.policies.applying(&intent.wallet);
+    if !matches!(standing, Standing::HigherFee(_)) {
+        return Ok(decide(&policies, &ask, &facts));
     }
-    Err(Refusal::Policy(refusal).into())
-}
-
-fn cancels(proposal: &Proposal) -> Option<IntentId> {
-    Ask::from(proposal.intent()).cancels
-}
-
-/// How the proposal stands to what the journal holds.
-fn standing<J: RecordSpend>(
-    proposal: &Proposal,
-    digest: B256,
-    journal: &J,
-) -> Result<Standing, AdmitError<J::Failure>> {
-    let slot = proposal.slot();
-    let id = proposal.intent().intent().id;
-    let known = journal.intent(&id).map_err(AdmitError::Journal)?;
-    let held = journal.slot(&slot).map_err(AdmitError::Journal)?;
-    if let Some(known) = &known {
-        check_known(known, proposal, &slot)?;
-    }
-    let cancels = cancels(proposal);
-    match (known, held) {
-        // A slot nobody holds, and an intent nobody has seen.
-        (None, None) => match cancels {
-            Some(id) => Err(Refusal::NothingToCancel { id }.into()),
-            None => Ok(Standing::New),
-        },
-        // The journal says of an intent that it holds a slot, and of the slot that it is free.
-        (Some(_), None) => Err(Refusal::IntentHasSlot { id, slot: slot.to_string() }.into()),
-        // The very same once more.
-        (Some(_), Some(held)) if (held.intent, held.digest) == (id, digest) => {
-            Ok(Standing::SameAgain)
-        }
-        (_, Some(held)) if takes_back(cancels, &held) => Ok(Standing::TakesBack(held.digest)),
-        (Some(_), Some(held)) if is_higher_fee(proposal, &held) => {
-            Ok(Standing::HigherFee(held.digest))
-        }
-        (_, Some(held)) => {
-            Err(Refusal::SlotTaken { slot: slot.to_string(), held: held.digest }.into())
-        }
-    }
-}
-
-fn check_known(known: &IntentRecord, proposal: &Proposal, slot: &Slot) -> Result<(), Refusal> {
-    let id = proposal.intent().intent().id;
-    if known.content_hash != proposal.intent().content_hash() {
-        return Err(Refusal::IntentReused { id });
-    }
-    if known.state == SpendState::Void {
-        return Err(Refusal::IntentIsOver { id });
-    }
-    if known.slot != *slot {
-        return Err(Refusal::IntentHasSlot { id, slot: known.slot.to_string() });
-    }
-    Ok(())
-}
-
-/// A cancellation of the intent that holds the slot, or of the one whose cancellation holds it.
-fn takes_back(cancels: Option<IntentId>, held: &SlotRecord) -> bool {
-    cancels.is_some_and(|id| held.cancels.unwrap_or(held.intent) == id)
-}
-
-/// The same intent and slot, so the same payee, amount and account nonce; only the fee rises.
-fn is_higher_fee(proposal: &Proposal, held: &SlotRecord) -> bool {
-    let (
-        ChainTerms::Eip1559 {
-            gas_limit: gas,
-            max_fee_per_gas: fee,
-            max_priority_fee_per_gas: tip,
-            ..
-        },
-        ChainTerms::Eip1559 {
-            gas_limit: gas_held,
-            max_fee_per_gas: fee_held,
-            max_priority_fee_per_gas: tip_held,
-            ..
-        },
-    ) = (proposal.terms(), &held.terms)
-    else {
-        return false;
-    };
-    held.intent == proposal.intent().intent().id
-        && fee > fee_held
-        && tip >= tip_held
-        && gas >= gas_held
+    // Where the ledger knew nothing of the payment, all of its fee would be new.
+    let fee_counted_wei = facts.ledger.fee_wei(&intent.id).unwrap_or_default();
+    Ok(decide_higher_fee(&policies, &ask, &Facts { fee_counted_wei, ..facts }))
 }
 
 #[cfg(test)]

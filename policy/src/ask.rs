@@ -12,8 +12,8 @@ use crate::admission::RecordSpend;
 use crate::approval::AuthenticApproval;
 use crate::chain::{Asset, UnknownAsset};
 use crate::context::Context;
-use crate::document::{ContentHash, Ed25519PublicKey};
 use crate::declared::{Endpoint, HttpMethod, PaymentFlow, SessionName};
+use crate::document::{ContentHash, Ed25519PublicKey};
 use crate::intent::{AuthenticIntent, IntentId, Payment, PaymentIntent, Service};
 use crate::ledger::{Health, Ledger};
 use crate::money::Amount;
@@ -169,6 +169,9 @@ pub struct Facts<'a> {
     /// What the wallet holds of the asked asset on the asked chain, in base units, by this
     /// reader's own endpoints.
     pub balance: Option<Amount>,
+    /// Wei of the asked fee that the ledger counts already: of the transaction that this one
+    /// replaces.
+    pub fee_counted_wei: Amount,
     /// What people said to this payment. Beyond [`APPROVALS_MAX`](crate::approval::APPROVALS_MAX)
     /// nobody is heard.
     pub approvals: &'a [AuthenticApproval],
@@ -192,6 +195,7 @@ impl<'a> Facts<'a> {
             experience: &NO_EXPERIENCE,
             registry: None,
             balance: None,
+            fee_counted_wei: Amount::ZERO,
             approvals: &[],
             epochs: PolicyEpochs::default(),
             now,

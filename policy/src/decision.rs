@@ -13,6 +13,8 @@
 //!
 //! Does not protect against: policies that are foolish.
 
+mod fee;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,8 @@ use crate::rules::{Mode, Policy};
 use crate::subject::Subject;
 use crate::time::UnixSeconds;
 use crate::window::TZDB_VERSION;
+
+pub use fee::decide_higher_fee;
 
 /// What `policies` together say about `ask`, given what is known.
 ///
@@ -43,7 +47,8 @@ pub fn decide(policies: &[&Policy], ask: &Ask<'_>, facts: &Facts<'_>) -> Decisio
     if let Some(id) = ask.cancels {
         // Taking back what this ledger knows moves nothing, so no rule is asked.
         let known = facts.ledger.entry(&id).is_some();
-        let verdict = if known && !policies.is_empty() { Verdict::Approve } else { Verdict::Refuse };
+        let verdict =
+            if known && !policies.is_empty() { Verdict::Approve } else { Verdict::Refuse };
         return decision(verdict, Vec::new());
     }
     let opinions: Vec<_> = policies.iter().map(|policy| policy.opinion(ask, facts)).collect();

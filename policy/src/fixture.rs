@@ -1,9 +1,12 @@
 //! One agent, its authority and its payments, for the tests of this crate.
 
+mod documents;
+
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, address};
 use ed25519_dalek::SigningKey;
+use serde_json::json;
 
 use crate::admission::{AdmitError, Book, RecordSpend, Reserved, Rulebook, Submission, admit};
 use crate::chain::{ASSETS, Chain};
@@ -19,9 +22,14 @@ use crate::money::Amount;
 use crate::party::AgentId;
 use crate::payload::SigningPayload;
 use crate::proposal::{ChainTerms, Proposal, ProposalClaim, terms_without_chain};
-use crate::rows::{Judged, PolicyEpochs, SpendRow};
+use crate::rows::{Judged, OutcomeRow, PolicyEpochs, SpendRow};
 use crate::rules::{AuthenticPolicy, Policy, PolicyDocument, PolicySet, SignedPolicy};
 use crate::time::UnixSeconds;
+
+pub(crate) use documents::{
+    AGENT, ORGANISATION, admit_under, code, file, of_wallet, opened, policy_of, previewed,
+    registry, said, yes,
+};
 
 /// Thursday, 27 February 2025, 16:01:29 UTC.
 pub(crate) const NOW: UnixSeconds = UnixSeconds(1_740_672_089);
@@ -160,6 +168,20 @@ pub(crate) fn with_terms(intent: AuthenticIntent, terms: ChainTerms) -> Proposal
 pub(crate) fn row(proposal: &Proposal, at: UnixSeconds) -> SpendRow {
     let digest = SigningPayload::of(proposal).unwrap().digest();
     SpendRow::new(proposal, None, Judged { digest, replaces: None, at })
+}
+
+/// The chain has this payment, as a journal reads it back; the amount may be less than was reserved.
+pub(crate) fn settled(row: &SpendRow, amount: u128) -> OutcomeRow {
+    let proof = json!({
+        "intent": row.intent,
+        "agent": row.agent,
+        "amount": amount.to_string(),
+        "transaction": B256::ZERO,
+        "at": safe(1, NOW),
+    });
+    let outcome = json!({ "state": "settled", "amount": amount.to_string(), "proof": proof });
+    let row = json!({ "intent": row.intent, "agent": row.agent, "outcome": outcome, "at": NOW.0 });
+    serde_json::from_value(row).unwrap()
 }
 
 pub(crate) fn set(policies: &[&AuthenticPolicy]) -> PolicySet {

@@ -25,6 +25,7 @@
 //! Does not protect against: rows that were never written.
 
 mod entries;
+mod fee;
 mod forgo;
 mod health;
 mod holds;
@@ -65,6 +66,10 @@ pub use payees::PAYEE_LINKS_MAX;
 pub const LEDGER_SECONDS_KEPT: u64 = 3_456_000;
 const _: () = assert!(LEDGER_SECONDS_KEPT > PERIOD_SECONDS_MAX + 86_400, "windows are kept whole");
 
+/// Most base units of one payment or hold, and most wei of its fee that are counted: about 7.9e28.
+/// So many payments as a ledger numbers then never pass 128 bits in any sum.
+pub const AMOUNT_UNITS_MAX: u128 = u128::MAX >> Seq::BITS;
+
 /// Where a payment stands. All but [`Void`](Self::Void) count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,11 +88,12 @@ pub enum SpendState {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     last: UnixSeconds,
-    gross: Amount,
     names: Names,
     entries: Entries,
     /// Payments and holds whose amount is still reserved.
     open: BTreeSet<Seq>,
+    /// What counts of the fees of payments that were signed again at a higher one, in wei.
+    raised: BTreeMap<Seq, u128>,
     holds: BTreeMap<HoldId, Hold>,
     payees: Payees,
     past: Past,
@@ -97,7 +103,7 @@ pub struct Ledger {
 impl PartialEq for Ledger {
     /// What is watched makes no difference to any answer, and none here.
     fn eq(&self, other: &Self) -> bool {
-        (self.last, self.gross) == (other.last, other.gross)
+        (self.last, &self.raised) == (other.last, &other.raised)
             && (&self.names, &self.entries) == (&other.names, &other.entries)
             && (&self.open, &self.holds) == (&other.open, &other.holds)
             && (&self.payees, &self.past) == (&other.payees, &other.past)
@@ -142,7 +148,10 @@ pub enum LedgerError {
     /// More was drawn than is left.
     #[error("hold {0} has less left than that")]
     DrawnTooMuch(HoldId),
-    /// All amounts together no longer fit 128 bits, or more payees were paid than are kept.
+    /// More than [`AMOUNT_UNITS_MAX`] at once.
+    #[error("intent {0} is of more base units than a ledger counts")]
+    TooMuch(IntentId),
+    /// All numbers of payments are used up, or more payees were paid than are kept.
     #[error("the ledger is full")]
     Full,
 }
@@ -165,14 +174,16 @@ impl Ledger {
         self.index.watch(subject, lines, (&self.names, &self.entries));
     }
 
-    /// Takes in an admitted proposal. Rows that do not count (cancellations, higher fees for the
-    /// same payment) change nothing but the time.
+    /// Takes in an admitted proposal. One that raises the fee of a payment adds what it rose by,
+    /// and no payment; a cancellation changes nothing but the time.
     ///
     /// # Errors
     /// [`LedgerError`] for a row that cannot follow; the ledger is unchanged then.
     pub fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
         if row.counts() {
             self.insert(row)?;
+        } else if row.raises_fee() {
+            self.raise(row)?;
         }
         self.pass(row.at);
         Ok(())
@@ -185,9 +196,7 @@ impl Ledger {
         if self.entries.find(&id).is_some() {
             return Err(LedgerError::AlreadyRecorded(id));
         }
-        // What is drawn from a hold was counted when it was set aside.
-        let new = if row.hold.is_none() { row.amount } else { Amount::ZERO };
-        let gross = self.gross.checked_add(new).ok_or(LedgerError::Full)?;
+        check_amount(id, row.amount)?;
         row.hold.map_or(Ok(()), |hold| self.check_draw(hold, row))?;
         let at = self.clamp(row.at);
         let entry = |traits| Entry {
@@ -196,7 +205,7 @@ impl Ledger {
             counted: row.amount,
             state: SpendState::Reserved,
             traits,
-            fee_wei: row.fee_wei().base_units(),
+            fee_wei: fee::counted(row),
             counts: true,
             kind: EntryKind::Payment,
         };
@@ -204,7 +213,6 @@ impl Ledger {
         if let Some(hold) = row.hold {
             self.draw(hold, row.amount);
         }
-        self.gross = gross;
         Ok(())
     }
 
@@ -280,8 +288,10 @@ impl Ledger {
             return;
         }
         self.past.replace(&old, &new);
-        if new.is_final() && let Some(gone) = self.entries.forget(seq) {
-            self.forget(&gone);
+        if new.is_final()
+            && let Some(gone) = self.entries.forget(seq)
+        {
+            self.forget(seq, &gone);
         }
     }
 
@@ -289,17 +299,18 @@ impl Ledger {
     fn pass(&mut self, at: UnixSeconds) {
         self.last = self.clamp(at);
         let horizon = self.horizon();
-        while let Some((_, entry)) = self.entries.overdue(horizon) {
+        while let Some((seq, entry)) = self.entries.overdue(horizon) {
             self.index.drop_first(&self.names, entry);
             self.past.add(entry);
             if let Some(gone) = self.entries.retire() {
-                self.forget(&gone);
+                self.forget(seq, &gone);
             }
         }
     }
 
-    fn forget(&mut self, entry: &Entry) {
+    fn forget(&mut self, seq: Seq, entry: &Entry) {
         self.names.release(&entry.traits);
+        self.raised.remove(&seq);
         if entry.kind == EntryKind::Hold {
             self.holds.remove(&HoldId(entry.intent.0));
         }
@@ -337,6 +348,11 @@ impl Ledger {
     pub fn horizon(&self) -> UnixSeconds {
         self.last.minus(LEDGER_SECONDS_KEPT)
     }
+}
+
+fn check_amount(id: IntentId, amount: Amount) -> Result<(), LedgerError> {
+    let fits = amount.base_units() <= AMOUNT_UNITS_MAX;
+    if fits { Ok(()) } else { Err(LedgerError::TooMuch(id)) }
 }
 
 #[cfg(test)]

@@ -206,11 +206,17 @@ impl SpendRow {
         self.terms.fee_wei()
     }
 
-    /// Whether this row adds to what was spent: a first signature for a payment does; a
-    /// cancellation and a replacement of the same payment by a higher fee do not.
+    /// Whether this row adds a payment: a first signature for one does; a cancellation and a
+    /// replacement of the same payment by a higher fee do not.
     #[must_use]
     pub const fn counts(&self) -> bool {
         !matches!(self.kind, PaymentKind::X402Cancel) && self.replaces.is_none()
+    }
+
+    /// Whether this row signs a payment again, at a higher fee.
+    #[must_use]
+    pub const fn raises_fee(&self) -> bool {
+        !matches!(self.kind, PaymentKind::X402Cancel) && self.replaces.is_some()
     }
 }
 

@@ -5,8 +5,8 @@
 //! over, and of the payments without an outcome. A wallet that pays for ever takes no more than
 //! what it paid in [`LEDGER_SECONDS_KEPT`](crate::ledger::LEDGER_SECONDS_KEPT).
 
-mod holds;
 mod age;
+mod holds;
 mod preview;
 
 use std::collections::BTreeMap;

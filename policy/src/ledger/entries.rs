@@ -36,6 +36,8 @@ const _: () = assert!(size_of::<Entry>() == ENTRY_BYTES, "the docs state this si
 pub(super) enum EntryKind {
     Payment,
     Hold,
+    /// What the fee of a payment rose by, at the time at which it did. Counts no payment.
+    Raise,
 }
 
 impl Entry {
@@ -50,7 +52,7 @@ impl Entry {
     }
 
     /// Whether nothing can change it any more.
-    pub(super) const fn is_final(&self) -> bool {
+    pub(crate) const fn is_final(&self) -> bool {
         matches!(self.state, SpendState::Settled | SpendState::Void)
     }
 }
@@ -64,6 +66,8 @@ pub(super) struct Entries {
     first: Seq,
     old: BTreeMap<Seq, Entry>,
     intents: BTreeMap<IntentId, Seq>,
+    /// How many of the recent ones are rises of a fee.
+    raises: usize,
 }
 
 impl Entries {
@@ -77,6 +81,7 @@ impl Entries {
         if entry.kind == EntryKind::Payment {
             self.intents.insert(entry.intent, seq);
         }
+        self.raises = self.raises.saturating_add(usize::from(entry.kind == EntryKind::Raise));
         self.recent.push_back(entry);
     }
 
@@ -119,8 +124,9 @@ impl Entries {
         (seq.max(self.first)..).zip(self.recent.range(place..))
     }
 
+    /// Number of payments and holds.
     pub(super) fn len(&self) -> usize {
-        self.recent.len().saturating_add(self.old.len())
+        self.recent.len().saturating_sub(self.raises).saturating_add(self.old.len())
     }
 
     /// The oldest recent payment, where it is older than `horizon`.
@@ -134,6 +140,7 @@ impl Entries {
         let entry = self.recent.pop_front()?;
         let seq = self.first;
         self.first = self.first.saturating_add(1);
+        self.raises = self.raises.saturating_sub(usize::from(entry.kind == EntryKind::Raise));
         if entry.is_final() {
             self.forget_intent(&entry);
             return Some(entry);

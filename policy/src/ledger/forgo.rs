@@ -1,20 +1,45 @@
-//! Giving back without proof: for previews, which decide nothing.
+//! What a preview's ledger takes without proof: it decides nothing. A journal that signs goes by
+//! evidence alone and never calls this.
 
+use crate::intent::IntentId;
+use crate::ledger::entries::EntryKind;
+use crate::ledger::series::Seq;
 use crate::ledger::{Ledger, SpendState};
 use crate::money::Amount;
 use crate::rows::SpendRow;
 
 impl Ledger {
-    /// Gives back a payment that nothing was ever signed for, its fee too; one that is unknown or
-    /// void changes nothing. A journal that signs never calls this: it gives back by evidence
-    /// alone.
+    /// Gives back a payment that nothing was ever signed for, with all of its fee; one that is
+    /// unknown or void changes nothing.
     pub fn forgo(&mut self, row: &SpendRow) {
         let Some(seq) = self.entries.find(&row.intent) else { return };
+        if self.raised.remove(&seq).is_some() {
+            self.forgo_raises(seq, &row.intent);
+        }
         self.change(seq, |entry| {
             entry.counted = Amount::ZERO;
             entry.fee_wei = 0;
             entry.counts = false;
             entry.state = SpendState::Void;
+        });
+    }
+
+    fn forgo_raises(&mut self, seq: Seq, intent: &IntentId) {
+        let later = self.entries.since(seq);
+        let own = later.filter(|(_, e)| e.kind == EntryKind::Raise && e.intent == *intent);
+        let raises: Vec<_> = own.map(|(seq, _)| seq).collect();
+        for raise in raises {
+            self.change(raise, |entry| entry.fee_wei = 0);
+        }
+    }
+
+    /// The chain has a payment: nothing changes it any more, so it can leave memory in time.
+    pub fn note_settled(&mut self, intent: &IntentId) {
+        let Some(seq) = self.entries.find(intent) else { return };
+        self.change(seq, |entry| {
+            if entry.state != SpendState::Void {
+                entry.state = SpendState::Settled;
+            }
         });
     }
 }

@@ -19,7 +19,7 @@ use crate::chain::{Asset, Chain};
 use crate::ledger::entries::{Entry, EntryKind};
 use crate::ledger::names::{Named, asset_number};
 use crate::ledger::series::Seq;
-use crate::ledger::{Ledger, LedgerError, SpendState};
+use crate::ledger::{Ledger, LedgerError, SpendState, check_amount};
 use crate::money::Amount;
 use crate::rows::{HoldId, HoldKind, HoldOutcome, HoldOutcomeRow, HoldRow, SpendRow};
 use crate::subject::Subject;
@@ -64,7 +64,7 @@ impl Ledger {
         }
         let asset = Asset::find(row.chain, row.token).map_err(|_| LedgerError::UnknownAsset(id))?;
         let asset = asset_number(asset.symbol).ok_or(LedgerError::UnknownAsset(id))?;
-        let gross = self.gross.checked_add(row.amount).ok_or(LedgerError::Full)?;
+        check_amount(id, row.amount)?;
         let at = self.clamp(row.at);
         let entry = |traits| Entry {
             at,
@@ -88,7 +88,6 @@ impl Ledger {
             token: row.token,
         };
         self.holds.insert(row.hold, hold);
-        self.gross = gross;
         self.pass(at);
         Ok(())
     }

@@ -8,10 +8,10 @@ use std::collections::btree_map::Entry as Place;
 
 use alloy_primitives::Address;
 
+use crate::ledger::Line;
 use crate::ledger::entries::{Entries, Entry};
 use crate::ledger::names::{Names, Number, Owner, Traits};
 use crate::ledger::series::{Seq, Series};
-use crate::ledger::Line;
 use crate::party::AgentId;
 use crate::subject::Subject;
 
@@ -47,8 +47,7 @@ impl Index {
         };
         watched.retain(|held| lines.contains(&held.line));
         lines.retain(|line| watched.iter().all(|held| held.line != *line));
-        let owner = names.owner(subject);
-        watched.extend(lines.into_iter().map(|line| Watched::build(line, owner, entries)));
+        watched.extend(build(lines, names.owner(subject), entries));
         if watched.is_empty() {
             self.forget(subject);
         }
@@ -129,16 +128,18 @@ impl Index {
     }
 }
 
-impl Watched {
-    fn build(line: Line, owner: Option<Owner>, entries: &Entries) -> Self {
-        let mut watched = Self { line, series: BTreeMap::new() };
-        let all = owner
-            .into_iter()
-            .flat_map(|owner| entries.since(0).filter(move |(_, entry)| entry.traits.is_of(owner)));
-        all.for_each(|(seq, entry)| watched.push(seq, entry));
-        watched
+/// New lines of an owner, all built in one pass over the payments.
+fn build(lines: Vec<Line>, owner: Option<Owner>, entries: &Entries) -> Vec<Watched> {
+    let new = |line| Watched { line, series: BTreeMap::new() };
+    let mut watched: Vec<_> = lines.into_iter().map(new).collect();
+    let Some(owner) = owner.filter(|_| !watched.is_empty()) else { return watched };
+    for (seq, entry) in entries.since(0).filter(|(_, entry)| entry.traits.is_of(owner)) {
+        watched.iter_mut().for_each(|line| line.push(seq, entry));
     }
+    watched
+}
 
+impl Watched {
     fn push(&mut self, seq: Seq, entry: &Entry) {
         if let Some(value) = entry.value(self.line.measure) {
             let series = self.series.entry(entry.traits.value(self.line.axis)).or_default();

@@ -220,6 +220,17 @@ impl Names {
         }
     }
 
+    /// Takes all names of a payment in memory into use once more.
+    pub(super) fn take_again(&mut self, traits: &Traits) {
+        self.agents.take_again(traits.agent);
+        self.addresses.take_again(traits.wallet);
+        self.addresses.take_again(traits.recipient);
+        self.services.take_again(traits.service);
+        self.endpoints.take_again(traits.endpoint);
+        self.categories.take_again(traits.category);
+        self.sessions.take_again(traits.session);
+    }
+
     /// Takes the names of a payee into use, for longer than the payment stays.
     pub(super) fn take_payee(&mut self, owner: Owner, service: Number, recipient: Number) {
         match owner {

@@ -96,7 +96,7 @@ impl Ledger {
     fn reserved(&self, entry: &Entry, measure: Measure) -> u128 {
         let value = entry.value(measure).unwrap_or(0);
         let hold = match entry.kind {
-            EntryKind::Payment => None,
+            EntryKind::Payment | EntryKind::Raise => None,
             EntryKind::Hold => self.holds.get(&HoldId(entry.intent.0)),
         };
         let used = hold.map_or(0, |hold| hold.used.base_units());

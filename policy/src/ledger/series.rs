@@ -24,7 +24,7 @@ const fn low_bit(i: usize) -> usize {
 impl Series {
     /// Appends the value of the payment `seq`, which is above the last one's.
     ///
-    /// The ledger has checked that all values together fit, so no addition here saturates.
+    /// No value is above what the ledger counts at most, so no addition here saturates.
     pub(super) fn push(&mut self, seq: Seq, value: u128) {
         let i = self.nodes.len().saturating_add(1);
         let from = i.saturating_sub(low_bit(i));

@@ -1,5 +1,6 @@
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
+mod edges;
 mod holds;
 mod model;
 
@@ -15,9 +16,8 @@ const SERVICES: [&str; 3] = ["a.example", "b.example", "c.example"];
 
 /// Rows without the signatures that would lead to them: the ledger looks at none.
 static TEMPLATES: std::sync::LazyLock<[SpendRow; 2]> = std::sync::LazyLock::new(|| {
-    [x402(1, SERVICES[0], PAYEE), transfer(1, PAYEE)].map(|payment| {
-        row_of(&proposal(0, payment, NOW), NOW)
-    })
+    [x402(1, SERVICES[0], PAYEE), transfer(1, PAYEE)]
+        .map(|payment| row_of(&proposal(0, payment, NOW), NOW))
 });
 
 fn row(n: u64, amount: u128, service: Option<usize>, recipient: u8, at: UnixSeconds) -> SpendRow {
@@ -73,7 +73,10 @@ fn a_reservation_counts_until_an_outcome_changes_it() {
     assert_eq!(total(&ledger), (7, 1));
     let service = Scope::Service(b.service.clone());
     assert_eq!(ledger.sum(&Organisation, Measure::Count, &service, UnixSeconds(0)), 0);
-    assert_eq!(ledger.sum(&Organisation, Measure::Amount("USDC"), &Scope::Recipient(Some(PAYEE)), NOW), 0);
+    assert_eq!(
+        ledger.sum(&Organisation, Measure::Amount("USDC"), &Scope::Recipient(Some(PAYEE)), NOW),
+        0
+    );
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn rows_that_cannot_follow_change_nothing() {
     assert_eq!(ledger.apply(&void(&b)), Err(LedgerError::UnknownIntent(b.intent)));
     assert_eq!(ledger.apply(&settled(&a, 11)), Err(LedgerError::SettledTooMuch(a.intent)));
     let full = row(3, u128::MAX, Some(0), 1, NOW);
-    assert_eq!(ledger.record(&full), Err(LedgerError::Full));
+    assert_eq!(ledger.record(&full), Err(LedgerError::TooMuch(full.intent)));
     assert_eq!(ledger, before);
 }
 
@@ -111,7 +114,11 @@ fn time_does_not_run_backwards() {
     let mut ledger = Ledger::new();
     ledger.record(&row(1, 10, Some(0), 1, NOW)).unwrap();
     ledger.record(&row(2, 5, Some(0), 1, NOW.minus(1_000))).unwrap();
-    assert_eq!(ledger.sum(&Organisation, Measure::Count, &Scope::Total, NOW), 2, "an old row counts as of now");
+    assert_eq!(
+        ledger.sum(&Organisation, Measure::Count, &Scope::Total, NOW),
+        2,
+        "an old row counts as of now"
+    );
     assert_eq!(ledger.clamp(NOW.minus(5)), NOW);
     assert_eq!(ledger.clamp(NOW.plus(5)), NOW.plus(5));
 }
@@ -125,7 +132,6 @@ fn replacements_and_cancellations_do_not_count() {
     ledger.record(&bump).unwrap();
     assert_eq!(total(&ledger), (10, 1));
 }
-
 
 #[test]
 fn what_is_final_and_older_than_every_window_is_dropped() {
@@ -145,9 +151,8 @@ fn what_is_final_and_older_than_every_window_is_dropped() {
     assert_eq!(ledger.entry(&b.intent), None, "final at last");
     assert_eq!(ledger.len(), 2);
     let service = a.service.as_ref();
-    let pinned = |ledger: &Ledger, payee| {
-        ledger.pinned(&Organisation, service, Address::repeat_byte(payee))
-    };
+    let pinned =
+        |ledger: &Ledger, payee| ledger.pinned(&Organisation, service, Address::repeat_byte(payee));
     assert_eq!(pinned(&ledger, 1), Pinned::Known, "payees outlive their payments");
     assert_eq!(pinned(&ledger, 2), Pinned::Changed);
     assert_eq!(ledger.pinned(&Organisation, b.service.as_ref(), b.recipient.unwrap()), Pinned::New);
@@ -208,7 +213,10 @@ fn payees_are_known_by_service_and_new_by_subject() {
     ledger.record(&SpendRow { intent: id(3), ..a.clone() }).unwrap();
     assert_eq!(ledger.payees(&Organisation, a.service.as_ref().unwrap()), [one, two]);
     let new = |ledger: &Ledger, since| ledger.new_payees_since(&Organisation, since);
-    assert_eq!([new(&ledger, NOW), new(&ledger, NOW.plus(1)), new(&ledger, NOW.plus(6))], [2, 1, 0]);
+    assert_eq!(
+        [new(&ledger, NOW), new(&ledger, NOW.plus(1)), new(&ledger, NOW.plus(6))],
+        [2, 1, 0]
+    );
     ledger.apply(&void(&b)).unwrap();
     assert_eq!(pinned(&ledger, two), Pinned::Changed, "what never happened pins nobody");
     assert_eq!(new(&ledger, NOW), 1);

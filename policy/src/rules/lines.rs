@@ -1,7 +1,8 @@
 //! What the rules of a policy count over, for a ledger to keep ready.
 
+use crate::chain::ASSETS;
 use crate::ledger::{Axis, Line, Measure};
-use crate::rules::{Mpp, Policy, RuleKind, X402};
+use crate::rules::{Freeze, Mpp, Policy, RuleKind, X402};
 
 impl Policy {
     /// The lines that its rules count over, within its subject: for
@@ -9,7 +10,7 @@ impl Policy {
     /// as well, by a scan of its window.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
-        let mut lines: Vec<_> = self.rules.iter().filter_map(|rule| rule.kind.line()).collect();
+        let mut lines: Vec<_> = self.rules.iter().flat_map(|rule| rule.kind.lines()).collect();
         lines.sort_unstable();
         lines.dedup();
         lines
@@ -17,6 +18,15 @@ impl Policy {
 }
 
 impl RuleKind {
+    /// A spike is one of whatever asset is asked for.
+    fn lines(&self) -> Vec<Line> {
+        if let Self::Freeze(Freeze::Spike(_)) = self {
+            let total = |symbol| Line { measure: Measure::Amount(symbol), axis: None };
+            return ASSETS.iter().map(|asset| total(asset.symbol)).collect();
+        }
+        self.line().into_iter().collect()
+    }
+
     fn line(&self) -> Option<Line> {
         match self {
             Self::Limit(rule) => {

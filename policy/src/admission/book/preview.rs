@@ -16,6 +16,7 @@ impl Book {
         if holds && row.kind != PaymentKind::X402Cancel {
             self.slots.remove(&row.slot);
         }
+        self.forget_if_final(&row.intent);
     }
 
     /// A payment of this agent that was admitted never happened.
@@ -29,5 +30,7 @@ impl Book {
         if let Some(payee) = payee {
             self.experience.settle(payee);
         }
+        self.ledger.note_settled(intent);
+        self.forget_if_final(intent);
     }
 }

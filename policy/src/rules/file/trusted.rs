@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::ledger::HEALTH_MOMENTS_MAX;
+use crate::ledger::{HEALTH_MOMENTS_MAX, LEDGER_SECONDS_KEPT};
 use crate::party::AgentId;
 use crate::registry::{Country, TRUST_MAX};
 use crate::rules::file::lists::{ListFile, Lists};
@@ -17,6 +17,9 @@ use crate::rules::{
     AskWhen, CountryRule, Freeze, Length, Money, PayeePinning, RuleKind, Then, Trust, parties,
 };
 use crate::window::Period;
+
+/// For how long payments are remembered, in days.
+const REMEMBERED_DAYS: u64 = LEDGER_SECONDS_KEPT / 86_400;
 
 /// Lowest trust of who is paid.
 #[derive(Deserialize, JsonSchema)]
@@ -191,6 +194,14 @@ fn spike(
     let over = over
         .filter(|over| (1..=SPIKE_PERIODS_MAX).contains(over))
         .ok_or_else(|| format!("a spike needs over: 1 to {SPIKE_PERIODS_MAX} periods"))?;
+    // Its own period is looked at beside those before.
+    let looks_back = over.saturating_add(1).saturating_mul(per.seconds());
+    if looks_back > LEDGER_SECONDS_KEPT {
+        return Err(format!(
+            "a spike over {over} periods of {per} and the one that runs looks back further than \
+             the {REMEMBERED_DAYS} days for which payments are remembered"
+        ));
+    }
     Ok(Freeze::Spike(Spike { factor, per, over, at_least }))
 }
 
@@ -237,8 +248,9 @@ impl AskFile {
             list.map(|list| list.resolve(lists).map(|(entries, _)| entries)).transpose()
         };
         let categories = entries(self.categories)?;
-        let categories =
-            categories.map(|all| parties::categories(all.iter().map(String::as_str))).transpose()?;
+        let categories = categories
+            .map(|all| parties::categories(all.iter().map(String::as_str)))
+            .transpose()?;
         let agents = entries(self.agents)?.map(|all| {
             all.iter().map(|name| AgentId::new(name).map_err(|bad| bad.to_string())).collect()
         });
@@ -250,8 +262,9 @@ impl AskFile {
             agents: agents.transpose()?,
         };
         if when.is_empty() {
-            return Err("an ask names when: above, new_payee, trust_below, categories or agents"
-                .to_owned());
+            return Err(
+                "an ask names when: above, new_payee, trust_below, categories or agents".to_owned()
+            );
         }
         Ok(RuleKind::Ask(when))
     }

@@ -47,7 +47,8 @@ impl State {
         };
         let (registry, frozen) = (roll.registry(), roll.freeze(&agent));
         let rulebook = Rulebook { policies: &policies, registry, frozen };
-        let mut draft = Draft { state: self, batch };
+        let intent = intent.id;
+        let mut draft = Draft { state: self, batch, intent };
         draft.ask_own_policies(&rulebook, &submission, now)?;
         admit(&rulebook, submission, now, &mut draft)
     }
@@ -57,6 +58,8 @@ impl State {
 struct Draft<'a> {
     state: &'a mut State,
     batch: &'a mut Batch,
+    /// What is judged.
+    intent: IntentId,
 }
 
 impl Draft<'_> {
@@ -163,7 +166,9 @@ impl RecordSpend for Draft<'_> {
     }
 
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
-        self.state.book.refused(agent, at);
+        if self.state.refused.note(self.intent) {
+            self.state.book.refused(agent, at);
+        }
     }
 
     fn trip(&mut self, row: &TripRow) -> Result<(), JournalError> {
