@@ -7,9 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{
-    Authentic, ContentHash, Document, DocumentError, Ed25519PublicKey, Signed,
-};
+use crate::document::{Authentic, ContentHash, Document, DocumentError, Ed25519PublicKey, Signed};
 use crate::intent::IntentId;
 use crate::rows::PolicyEpochs;
 use crate::time::UnixSeconds;

@@ -62,9 +62,7 @@ pub enum RegistryError {
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// Epochs only rise.
-    #[error(
-        "the registry has epoch {offered}; epoch {held} is held already, and epochs only rise"
-    )]
+    #[error("the registry has epoch {offered}; epoch {held} is held already, and epochs only rise")]
     OlderEpoch {
         /// Epoch offered.
         offered: u64,

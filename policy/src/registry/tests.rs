@@ -101,8 +101,9 @@ fn a_registry_has_an_end() {
     assert!(Registry::parse(&places(PLACES_MAX)).is_ok());
     assert!(wrong(&places(PLACES_MAX + 1)).1.contains("at most 100"));
     let many = |count: usize| {
-        let all: String =
-            (0..count).map(|n| format!("- {{name: n{n}, services: [s{n}.x], trust: 1}}\n")).collect();
+        let all: String = (0..count)
+            .map(|n| format!("- {{name: n{n}, services: [s{n}.x], trust: 1}}\n"))
+            .collect();
         yaml(&all)
     };
     assert!(Registry::parse(&many(COUNTERPARTIES_MAX)).is_ok());

@@ -1,7 +1,7 @@
 use super::*;
 use crate::admission::{Book, RecordSpend as _};
-use crate::fixture::{Anybody, NOW, PAYEE, VENDOR, cancel, id, key, proposal, row, transfer, x402};
 use crate::document::Ed25519PublicKey;
+use crate::fixture::{Anybody, NOW, PAYEE, VENDOR, cancel, id, key, proposal, row, transfer, x402};
 use crate::registry::{Outcomes, Payee};
 
 fn report(row: &SpendRow) -> Report {

@@ -5,8 +5,7 @@ use crate::approval::{APPROVALS_MAX, Approval};
 use crate::decision::Outcome;
 use crate::document::{DocumentError, Signed};
 use crate::fixture::{
-    AGENT, ORGANISATION, admit_under, key, opened, policy_of, previewed, registry, said,
-    set, yes,
+    AGENT, ORGANISATION, admit_under, key, opened, policy_of, previewed, registry, said, set, yes,
 };
 use crate::intent::AuthenticIntent;
 use crate::rows::PolicyEpochs;

@@ -157,12 +157,8 @@ fn a_claim_names_every_epoch_that_is_held() {
     let policies = set(&[&held[0], &held[1], &wallet]);
     let known = registry(5);
     let rulebook = Rulebook { policies: &policies, registry: Some(&known), frozen: None };
-    let right = PolicyEpochs {
-        organisation: Some(3),
-        agent: Some(7),
-        wallet: Some(11),
-        registry: Some(5),
-    };
+    let right =
+        PolicyEpochs { organisation: Some(3), agent: Some(7), wallet: Some(11), registry: Some(5) };
     let mut wrong = Vec::new();
     for other in [None, Some(2), Some(4), Some(6), Some(8), Some(10), Some(12)] {
         wrong.extend([

@@ -63,7 +63,12 @@ const FORMS: [(&str, Lead, u128, &str); 4] = [
         "limit 2 times the mean of 0.000005 USDC over 2 periods per hour, already 0 USDC, asked \
          0.000011 USDC",
     ),
-    ("{ new_payees: 1, per: hour }", paid_somebody_new, 10, "limit 1 new payees per hour, already 1"),
+    (
+        "{ new_payees: 1, per: hour }",
+        paid_somebody_new,
+        10,
+        "limit 1 new payees per hour, already 1",
+    ),
 ];
 
 /// The payment that trips: to somebody new, ten units or one too many.
@@ -136,8 +141,7 @@ fn only_a_thaw_above_the_freeze_known_then_resumes() {
             (Some(document(9, false)), "reserved"),
         ] {
             let mut book = book.clone();
-            let paid =
-                pay_at(&stopping(freeze), document.as_ref(), (51, 5, PAYEE), now, &mut book);
+            let paid = pay_at(&stopping(freeze), document.as_ref(), (51, 5, PAYEE), now, &mut book);
             assert_eq!(code(&paid), expected, "{freeze} {document:?}");
         }
     }

@@ -6,8 +6,8 @@ use super::*;
 use crate::document::Signed;
 use crate::evidence::{SettledProof, UsedAuthorization};
 use crate::fixture::{Anybody, WALLET, admit_under, key, registry, set};
-use crate::report::{Report, ReportKind};
 use crate::registry::AuthenticRegistry;
+use crate::report::{Report, ReportKind};
 
 fn pay_with(
     rules: &str,
@@ -60,7 +60,9 @@ fn outcomes_lower_the_trust_that_a_rule_looks_at_and_settlements_heal_it() {
     report(&second, ReportKind::Undelivered, &mut book);
     // 80 * 10 / (10 + 1 + 4) = 53.
     let refused = pay(3, &mut book);
-    let Err(AdmitError::Refused(Refusal::Policy(decision))) = &refused else { panic!("{refused:?}") };
+    let Err(AdmitError::Refused(Refusal::Policy(decision))) = &refused else {
+        panic!("{refused:?}")
+    };
     let found = decision.violations().next().unwrap();
     assert_eq!((found.kind.as_str(), found.limit.as_str()), ("trust", "at least 60"));
     assert_eq!(

@@ -35,13 +35,7 @@ fn everything_a_policy_can_say() -> Vec<Says> {
     for bits in 0u8..16 {
         let bit = |n: u8| bits & (1 << n) != 0;
         for allows in ALLOWS {
-            all.push(Says {
-                refuses: bit(0),
-                asks: bit(1),
-                warns: bit(2),
-                allows,
-                binds: bit(3),
-            });
+            all.push(Says { refuses: bit(0), asks: bit(1), warns: bit(2), allows, binds: bit(3) });
         }
     }
     all

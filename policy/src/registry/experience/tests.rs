@@ -59,9 +59,9 @@ fn no_count_overflows() {
     for (of, score) in [
         (outcomes(ALL, 0, 0, 0), 100),
         (outcomes(0, ALL, ALL, ALL), 0),
-        (outcomes(ALL, ALL, 0, 0), 50),     // halves
-        (outcomes(ALL, 0, ALL, 0), 20),     // 1 of 5
-        (outcomes(ALL, 0, 0, ALL), 9),      // 1 of 11
+        (outcomes(ALL, ALL, 0, 0), 50),    // halves
+        (outcomes(ALL, 0, ALL, 0), 20),    // 1 of 5
+        (outcomes(ALL, 0, 0, ALL), 9),     // 1 of 11
         (outcomes(ALL, ALL, ALL, ALL), 6), // 1 of 16
     ] {
         assert_eq!(of.score(TRUST_MAX), score, "{of:?}");

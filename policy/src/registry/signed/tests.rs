@@ -45,14 +45,9 @@ fn a_registry_takes_the_quorum_of_the_authority_pinned_here() {
         let kind = "registry".to_owned();
         Err(RegistryError::Document(DocumentError::TooFewSignatures { kind, found, needed: 2 }))
     };
-    for (seeds, found) in [
-        (&[][..], 0),
-        (&[1], 1),
-        (&[1, 1], 1),
-        (&[1, 9], 1),
-        (&[8, 9], 0),
-        (&[4, 5, 6], 0),
-    ] {
+    for (seeds, found) in
+        [(&[][..], 0), (&[1], 1), (&[1, 1], 1), (&[1, 9], 1), (&[8, 9], 0), (&[4, 5, 6], 0)]
+    {
         let opened = by(text(1, "a"), seeds).open_registry(&two_of_three);
         assert_eq!(opened, missing(found), "{seeds:?}");
     }

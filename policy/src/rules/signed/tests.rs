@@ -36,12 +36,16 @@ fn one_key_tightens() {
 /// Whatever is not shown to be no wider takes the quorum, and with it is taken.
 #[test]
 fn one_key_does_nothing_else() {
-    let held = format!(
-        "{NARROW}\n  - limit: {{ amount: 5 USDC, per: day }}\n  - rate: {{ count: 9, per: hour }}\n  \
-         - block: {{ services: [bad.inference.example] }}\n  - payee_pinning: {{ new: refuse }}\n  \
-         - hours: {{ from: \"09:00\", to: \"17:00\", zone: UTC }}\n  - freeze: {{ refusals: 9, per: \
-         hour }}"
-    );
+    let held = [
+        NARROW,
+        "  - limit: { amount: 5 USDC, per: day }",
+        "  - rate: { count: 9, per: hour }",
+        "  - block: { services: [bad.inference.example] }",
+        "  - payee_pinning: { new: refuse }",
+        "  - hours: { from: \"09:00\", to: \"17:00\", zone: UTC }",
+        "  - freeze: { refusals: 9, per: hour }",
+    ]
+    .join("\n");
     let other_agent = |text: String| text.replace("agent: research-01", "agent: other");
     let same = || yaml(8, &held);
     let with = |from: &str, to: &str| {
@@ -63,7 +67,10 @@ fn one_key_does_nothing_else() {
         with("17:00", "17:01"),
         with("zone: UTC", "zone: Europe/Berlin"),
         with("refusals: 9", "refusals: 10"),
-        with("services: vendors }", "services: vendors, recipients: payees }\n  - allow: { services: [new.example] }"),
+        with(
+            "services: vendors }",
+            "services: vendors, recipients: payees }\n  - allow: { services: [new.example] }",
+        ),
         with("\"*.inference.example\"", "\"*.example\""),
         with("  - allow: { services: vendors }\n", ""),
         with("  - max_amount: 1 USDC\n", "  - { max_amount: 1 USDC, then: warn }\n"),
