@@ -22,6 +22,7 @@ mod event;
 mod head;
 mod holds;
 mod judge;
+mod refused;
 mod roll;
 mod state;
 mod store;

@@ -149,6 +149,35 @@ async fn a_frozen_agent_pays_nothing_and_makes_no_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_that_a_rule_stopped_pays_nothing_and_makes_no_wallet_until_it_is_thawed() {
+    let mut house = House::new().await;
+    let wallet = house.wallet().await;
+    let rule = "  - freeze: { refusals: 2, per: hour }\n";
+    house.put_policy_text(policy_text(2, "0.50 USDC") + rule).await;
+    let ask = async |house: &House, units| {
+        let envelope = house.sign_intent(x402(wallet, units));
+        let claim = ProposalClaim { policies: epochs(2), ..house.claim(&envelope) };
+        house.ask(Party::Operator, request(fresh(), &envelope, &claim)).await
+    };
+    for _ in 0..3 {
+        assert!(matches!(refusal(ask(&house, 600_000).await), Refusal::Policy(_)));
+    }
+    let tripped = house.signer(Party::Operator).tripped();
+    assert_eq!(tripped.len(), 1);
+    house.restart(Party::Operator, |_| {}).await;
+    assert_eq!(house.signer(Party::Operator).tripped(), tripped);
+    assert!(matches!(refusal(ask(&house, 1).await), Refusal::AgentFrozen { .. }));
+    let made = house.make_wallet(9, honest()).await.remove(usize::from(Party::Operator.index()));
+    assert!(matches!(refusal(made), Refusal::AgentFrozen { .. }));
+    let (agent, reason) = (house.agent.clone(), "an operator has looked".to_owned());
+    let thaw = Freeze { agent, epoch: 1, frozen: false, reason };
+    let thaw = Signed::by(thaw, &house.authority).unwrap();
+    house.signer(Party::Operator).install_freeze(thaw).await.unwrap();
+    assert!(ask(&house, 1).await.is_ok());
+    assert!(house.make_wallet(9, honest()).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn altered_repeated_and_swapped_frames_end_the_session_at_both() {
     let house = House::new().await;
     let wallet = house.wallet().await;

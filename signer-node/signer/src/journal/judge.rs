@@ -74,9 +74,7 @@ impl Draft<'_> {
     ) -> Judged<()> {
         let intent = submission.proposal.intent();
         let agent = &intent.intent().agent;
-        let is_stopped = rulebook.frozen.is_some_and(|freeze| freeze.frozen)
-            || self.state.roll.tripped(agent).is_some();
-        if is_stopped {
+        if self.state.roll.stop_of(agent).is_some() {
             return Ok(());
         }
         let Some(decision) = self.own_decision(rulebook, submission, now)? else { return Ok(()) };

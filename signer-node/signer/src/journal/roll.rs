@@ -81,6 +81,14 @@ impl Roll {
         self.agents.keys().filter_map(|agent| self.tripped(agent))
     }
 
+    /// Why an agent is stopped, by the authority or by a rule, if it is.
+    #[must_use]
+    pub fn stop_of(&self, agent: &AgentId) -> Option<&str> {
+        let frozen = self.freeze(agent).filter(|freeze| freeze.frozen);
+        let tripped = self.tripped(agent).map(|trip| trip.reason.as_str());
+        frozen.map(|freeze| freeze.reason.as_str()).or(tripped)
+    }
+
     /// The policy of a subject.
     #[must_use]
     pub fn policy(&self, subject: &Subject) -> Option<&Arc<AuthenticPolicy>> {

@@ -21,6 +21,7 @@ use tercet_policy::subject::Subject;
 use super::error::JournalError;
 use super::event::Event;
 use super::head::{Head, Tagger, Tip};
+use super::refused::Refused;
 use super::roll::{self, Pinned, Roll, WalletOf, put};
 use super::store::{Batch, NewRow};
 
@@ -47,6 +48,7 @@ pub(super) struct State {
     tagger: Tagger,
     pub(super) roll: Arc<Roll>,
     pub(super) book: Book,
+    pub(super) refused: Refused,
     /// The latest row of each payment of which the end is not known.
     unsettled: BTreeMap<IntentId, SpendRow>,
     /// The holds that have not ended.
@@ -67,6 +69,7 @@ impl State {
             tagger: Tagger::new(&ContentHash([0; 32])),
             roll: Arc::default(),
             book: Book::new(),
+            refused: Refused::default(),
             unsettled: BTreeMap::new(),
             holds: BTreeMap::new(),
             places: BTreeMap::new(),

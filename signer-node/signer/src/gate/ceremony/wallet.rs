@@ -39,8 +39,8 @@ impl Signer {
         let enrolment = self.serving(&roll, &request.document.agent)?;
         let request = request.open_by(&enrolment.agent_node.signing)?;
         let agent = request.agent.clone();
-        if let Some(freeze) = roll.freeze(&agent).filter(|freeze| freeze.frozen) {
-            let reason = freeze.reason.clone();
+        if let Some(reason) = roll.stop_of(&agent) {
+            let reason = reason.to_owned();
             return Err(Refusal::AgentFrozen { agent, reason }.into());
         }
         if let Some(address) = roll.wallet_for(&request.request) {

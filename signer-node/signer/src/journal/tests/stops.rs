@@ -90,6 +90,18 @@ async fn refusals_stop_an_agent() {
     trips(&place, journal, of(10, 1, NOW), "refusals").await;
 }
 
+/// A courier can drop what an agent signs, but not have the agent stopped by repeating it.
+#[tokio::test]
+async fn one_refused_intent_brought_again_and_again_stops_nobody() {
+    let (place, journal) = with_rule("{ refusals: 3, per: hour }").await;
+    for _ in 0..10 {
+        refuse(&journal, 0..2).await;
+    }
+    assert_eq!(code(&ask(&journal, of(10, 1, NOW)).await), "ok");
+    refuse(&journal, 2..3).await;
+    trips(&place, journal, of(11, 1, NOW), "refusals").await;
+}
+
 #[tokio::test]
 async fn refusals_of_another_hour_stop_nobody() {
     let (_place, journal) = with_rule("{ refusals: 3, per: hour }").await;
