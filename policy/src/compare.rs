@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::rules::{Allow, Mode, Policy, Rule, RuleKind, Then};
 
 pub(crate) use cover::covers;
-pub(crate) use named::{allows_at_most, blocks_service};
+pub(crate) use named::{allows_at_most, blocks_service, lies_within};
 
 /// Which way a change goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,38 +88,49 @@ fn is_kept_up(rule: &Rule, new: &Policy) -> bool {
     if rule.then() == Then::Warn || is_granting(rule) {
         return true;
     }
-    // A new payee may ask, whatever the entry says follows.
-    let asks = |rule: &Rule| {
-        rule.then() == Then::Ask || matches!(rule.kind(), RuleKind::PayeePinning(_))
-    };
-    let follows = |other: &&Rule| match asks(other) {
+    let follows = |other: &&Rule| match can_ask(other) {
         false => other.then() == Then::Refuse,
         true => {
-            other.then() == rule.then() && asks(rule) && rule.approvers() == other.approvers()
+            let same_people = rule.approvers() == other.approvers();
+            can_ask(rule) && other.then() == rule.then() && same_people
         }
     };
     let strong: Vec<_> = new.rules().iter().filter(follows).map(Rule::kind).collect();
-    strong.iter().any(|kind| covers(kind, rule.kind())) || named::blocks_together(&strong, rule.kind())
+    strong.iter().any(|kind| covers(kind, rule.kind()))
+        || named::blocks_together(&strong, rule.kind())
+}
+
+/// Whether there is a payment that people decide by this rule. Pinning says so itself.
+fn can_ask(rule: &Rule) -> bool {
+    match rule.kind() {
+        RuleKind::PayeePinning(pinning) => {
+            pinning.new == Some(Then::Ask) || pinning.changed == Then::Ask
+        }
+        _ => rule.then() == Then::Ask,
+    }
 }
 
 /// Rules that grant are alternatives, so they are looked at together.
 fn grants_within(old: &Policy, new: &Policy) -> bool {
-    let granting = |policy: &'_ Policy| -> Vec<(Allow, Then)> {
-        let rules = policy.rules().iter().filter(|rule| is_granting(rule));
-        rules.filter_map(|rule| Some((rule.as_allow()?.clone(), rule.then()))).collect()
+    let granting = |policy: &'_ Policy| -> Vec<Rule> {
+        policy.rules().iter().filter(|rule| is_granting(rule)).cloned().collect()
     };
     let (old, new) = (granting(old), granting(new));
-    let within = |(allow, _): &(Allow, Then)| {
-        old.iter().any(|(wide, _)| allows_at_most(allow, wide))
+    let is_within = |narrow: &Rule, wide: &Rule| {
+        narrow.as_allow().zip(wide.as_allow()).is_some_and(|(narrow, wide)| {
+            allows_at_most(narrow, wide)
+        })
     };
     // What follows where none of them matches must not get milder.
-    let strongest = |rules: &[(Allow, Then)]| rules.iter().map(|(_, then)| *then).max();
+    let strongest = |rules: &[Rule]| rules.iter().map(Rule::then).max();
     let refuses_alike = match (strongest(&old), strongest(&new)) {
         (None | Some(Then::Warn), _) | (_, Some(Then::Refuse)) => true,
-        // People who are asked about other lists are not asked the same.
-        (Some(_), _) => old == new,
+        // People who are asked about other lists are not asked the same, nor are other people.
+        (Some(_), _) => {
+            old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| old.is_as(new))
+        }
     };
-    new.iter().all(within) && refuses_alike
+    refuses_alike && new.iter().all(|rule| old.iter().any(|wide| is_within(rule, wide)))
 }
 
 fn is_granting(rule: &Rule) -> bool {

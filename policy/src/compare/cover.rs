@@ -1,9 +1,12 @@
 //! When one rule is at least as strict as another.
 
+use std::collections::BTreeSet;
+
 use crate::compare::named::{blocks_at_least, restricts_at_least};
 use crate::rows::Protocol;
 use crate::rules::{
-    By, CountryRule, Limit, MaxAmount, MaxFee, Money, Mpp, PriceCeiling, Rate, RuleKind, X402,
+    AskWhen, By, CountryRule, Freeze, Limit, MaxAmount, MaxFee, Money, Mpp, PriceCeiling, Rate,
+    RuleKind, X402,
 };
 use crate::window::{Period, Window};
 
@@ -34,7 +37,41 @@ pub(crate) fn covers(strict: &RuleKind, mild: &RuleKind) -> bool {
         (RuleKind::MaxFee(strict), RuleKind::MaxFee(mild)) => fee_covers(strict, mild),
         (RuleKind::Trust(strict), RuleKind::Trust(mild)) => strict.min >= mild.min,
         (RuleKind::Country(strict), RuleKind::Country(mild)) => country_covers(strict, mild),
+        (RuleKind::PayeePinning(strict), RuleKind::PayeePinning(mild)) => {
+            strict.new >= mild.new && strict.changed >= mild.changed
+        }
+        (RuleKind::Ask(strict), RuleKind::Ask(mild)) => ask_covers(strict, mild),
+        (RuleKind::Freeze(strict), RuleKind::Freeze(mild)) => freeze_covers(strict, mild),
         _ => time_covers(strict, mild) || protocol_covers(strict, mild),
+    }
+}
+
+/// What cannot be told is met, in both alike.
+fn ask_covers(strict: &AskWhen, mild: &AskWhen) -> bool {
+    fn names<T: Ord>(strict: Option<&BTreeSet<T>>, mild: Option<&BTreeSet<T>>) -> bool {
+        mild.is_none_or(|mild| strict.is_some_and(|strict| mild.is_subset(strict)))
+    }
+    let above = mild.above.is_none_or(|mild| strict.above.is_some_and(|own| at_most(&own, &mild)));
+    let trust =
+        mild.trust_below.is_none_or(|mild| strict.trust_below.is_some_and(|own| own >= mild));
+    above
+        && trust
+        && (strict.new_payee || !mild.new_payee)
+        && names(strict.categories.as_ref(), mild.categories.as_ref())
+        && names(strict.agents.as_ref(), mild.agents.as_ref())
+}
+
+/// Windows of freezes roll, so the longer one holds the other.
+fn freeze_covers(strict: &Freeze, mild: &Freeze) -> bool {
+    use Freeze::{Failures, NewPayees, Refusals};
+    match (strict, mild) {
+        (Refusals { count, per }, Refusals { count: mild, per: mild_per })
+        | (Failures { count, per }, Failures { count: mild, per: mild_per })
+        | (NewPayees { count, per }, NewPayees { count: mild, per: mild_per }) => {
+            count <= mild && per.seconds() >= mild_per.seconds()
+        }
+        // A mean over other periods is another number.
+        _ => false,
     }
 }
 
@@ -85,9 +122,11 @@ fn price_covers(strict: &MaxAmount, mild: &PriceCeiling) -> bool {
 
 fn fee_covers(strict: &MaxFee, mild: &MaxFee) -> bool {
     let window = match (&strict.window, &mild.window) {
-        (_, None) => true,
+        (None, None) => true,
         (Some(strict), Some(mild)) => holds_window(strict, mild),
-        (None, Some(_)) => false,
+        // Of a fee that is raised a window holds only what it was raised by, once the first fee
+        // has left it.
+        (Some(_), None) | (None, Some(_)) => false,
     };
     strict.amount.wei() <= mild.amount.wei() && window
 }

@@ -1,7 +1,7 @@
 //! Changes in words.
 
-use crate::compare::{Change, Direction, is_granting, is_version_of, named};
 use crate::compare::cover::covers;
+use crate::compare::{Change, Direction, is_granting, is_version_of, named};
 use crate::rules::{Policy, Rule, RuleKind, Then};
 
 /// Changes above the rules.
@@ -33,7 +33,7 @@ pub(super) fn rules(old: &Policy, new: &Policy) -> Vec<Change> {
         let before = pairs.iter().find(|(_, now)| *now == place).map(|(before, _)| *before);
         match before.and_then(|before| old.rules().get(before)) {
             None => changes.push(added(rule)),
-            Some(before) if is_same(before, rule) => {}
+            Some(before) if before.is_as(rule) => {}
             Some(before) => changes.push(changed(before, rule)),
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn rules(old: &Policy, new: &Policy) -> Vec<Change> {
 /// then those of one kind, each in the order of the files.
 fn pair(old: &[Rule], new: &[Rule]) -> Vec<(usize, usize)> {
     let alike: [fn(&Rule, &Rule) -> bool; 3] = [
-        is_same,
+        Rule::is_as,
         |old, new| is_version_of(old.kind(), new.kind()),
         |old, new| old.kind().word() == new.kind().word() && is_granting(old) == is_granting(new),
     ];
@@ -57,15 +57,12 @@ fn pair(old: &[Rule], new: &[Rule]) -> Vec<(usize, usize)> {
                 continue;
             }
             let free = |before: usize| pairs.iter().all(|(taken, _)| *taken != before);
-            let found = old.iter().enumerate().find(|(before, old)| free(*before) && alike(old, rule));
+            let found =
+                old.iter().enumerate().find(|(before, old)| free(*before) && alike(old, rule));
             pairs.extend(found.map(|(before, _)| (before, place)));
         }
     }
     pairs
-}
-
-fn is_same(old: &Rule, new: &Rule) -> bool {
-    old.kind() == new.kind() && old.then() == new.then() && old.approvers() == new.approvers()
 }
 
 fn added(rule: &Rule) -> Change {

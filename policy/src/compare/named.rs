@@ -36,13 +36,15 @@ pub(super) fn restricts_at_least(strict: &Allow, mild: &Allow) -> bool {
 
 /// Whether whatever `mild` blocks is blocked by `strict`.
 pub(super) fn blocks_at_least(strict: &Named, mild: &Named) -> bool {
-    let services = mild.services.as_ref().is_none_or(|mild| {
-        strict.services.as_ref().is_some_and(|strict| mild.within(strict))
-    });
+    let services = mild
+        .services
+        .as_ref()
+        .is_none_or(|mild| strict.services.as_ref().is_some_and(|strict| mild.within(strict)));
     // A payee without a category is in all that are blocked, if any list of them is there.
-    let categories = mild.categories.as_ref().is_none_or(|mild| {
-        strict.categories.as_ref().is_some_and(|strict| mild.is_subset(strict))
-    });
+    let categories = mild
+        .categories
+        .as_ref()
+        .is_none_or(|mild| strict.categories.as_ref().is_some_and(|strict| mild.is_subset(strict)));
     services
         && categories
         && listed(mild.contracts.as_ref(), strict.contracts.as_ref())
@@ -66,6 +68,11 @@ pub(super) fn blocks_together(rules: &[&RuleKind], kind: &RuleKind) -> bool {
 /// Whether a block stops the very service or suffix that an entry of `allow` names.
 pub(crate) fn blocks_service(block: &Services, entry: &str) -> bool {
     Services::from_patterns([entry]).is_ok_and(|entry| entry.within(block))
+}
+
+/// Whether the service or suffix that an entry names lies within a list.
+pub(crate) fn lies_within(entry: &str, list: &Services) -> bool {
+    Services::from_patterns([entry]).is_ok_and(|entry| entry.within(list))
 }
 
 /// Whether two lists name the same sorts of thing.
