@@ -1,4 +1,8 @@
 //! What stops an agent, and what resumes it.
+//!
+//! Does not protect against: a courier that keeps a freeze and the thaw after it back until a rule
+//! has stopped the agent. The quorum signed that thaw, under a higher epoch, and it resumes the
+//! agent then: whoever thaws looks first whether the freeze had arrived.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,7 @@
 //! Does not protect against: a courier that withholds what people said: nothing is approved then,
 //! and a no that it keeps back is not heard. An agent that dates its intent back, by less than
 //! the hour for which an intent can live: those to whom it escalates may then decide at once.
+//! People who misdate what they say: the order of a sequence is that of their own clocks.
 
 use std::collections::BTreeSet;
 use std::fmt;
