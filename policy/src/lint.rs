@@ -1,10 +1,12 @@
 //! Rules that do not do what they seem to: found by reading a policy, without asking it.
 //!
 //! Promises: a rule that is called idle decides nothing: whatever breaks it breaks another rule,
-//! with no less following.
+//! with no less following. One that is said never to fire is broken by no payment that the policy
+//! would let through without it.
 //!
 //! Does not protect against: a policy that is foolish in another way. No warning is no praise.
 
+mod fires;
 mod float;
 mod lists;
 mod times;
@@ -12,7 +14,10 @@ mod times;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{allows_at_most, covers};
-use crate::rules::{Allow, Mode, Money, Policy, Rule, Then};
+use crate::rules::{
+    Allow, AskWhen, GrantsNothing, MaxAmount, Mode, Money, Policy, Rule, RuleKind, Then,
+};
+use crate::subject::Subject;
 use crate::time::UnixSeconds;
 
 /// What is known beside the policy.
@@ -30,6 +35,8 @@ pub struct Given {
 pub enum Code {
     /// Another rule says all that this one says.
     Idle,
+    /// It stops nothing: nothing breaks it, or only what is refused anyway.
+    NeverFires,
     /// Rules that no payment can keep together.
     Contradiction,
     /// An entry of an `allow` that a `block` stops.
@@ -61,6 +68,7 @@ pub struct Warning {
 pub fn lint(policy: &Policy, given: &Given) -> Vec<Warning> {
     let mut warnings: Vec<_> = whole(policy).into_iter().collect();
     warnings.extend(idle(policy));
+    warnings.extend(fires::lint(policy, given.now));
     warnings.extend(lists::lint(policy));
     warnings.extend(times::lint(policy, given.now));
     warnings.extend(given.float.into_iter().flat_map(|float| float::lint(policy, float)));
@@ -71,7 +79,10 @@ pub fn lint(policy: &Policy, given: &Given) -> Vec<Warning> {
 fn whole(policy: &Policy) -> Option<Warning> {
     let (line, kind) = (0, "policy".to_owned());
     let warning = |reason: String| Warning { line, kind, code: Code::GrantsNothing, reason };
+    // What only restricts is of use where another policy grants.
+    let restricts = !matches!(policy.subject(), Subject::Agent(_));
     match (policy.grants_nothing(), policy.mode()) {
+        (Some(GrantsNothing::NoAllowRule), Mode::Enforce) if restricts => None,
         (Some(why), _) => Some(warning(why.to_string())),
         (None, Mode::Warn) => {
             Some(warning("mode is warn: it grants nothing, and refuses nothing".to_owned()))
@@ -120,9 +131,18 @@ fn says_all_of(strict: &Rule, mild: &Rule) -> bool {
                 (Then::Ask, Then::Ask) => strict.kind() == mild.kind(),
                 (strict, mild) => strict >= mild,
             };
-            follows && covers(strict.kind(), mild.kind())
+            let stops = |mild: &RuleKind| covers(strict.kind(), mild);
+            follows && (stops(mild.kind()) || asked_above(mild.kind()).is_some_and(|max| stops(&max)))
         }
     }
+}
+
+/// A question about nothing but amounts, as a highest amount.
+fn asked_above(kind: &RuleKind) -> Option<RuleKind> {
+    let RuleKind::Ask(ask) = kind else { return None };
+    let above = ask.above?;
+    let alone = AskWhen { above: Some(above), ..AskWhen::default() };
+    (*ask == alone).then_some(RuleKind::MaxAmount(MaxAmount(above)))
 }
 
 fn is_granting(rule: &Rule) -> bool {
