@@ -2,7 +2,8 @@
 //! zone.
 //!
 //! Promises: a calendar day begins when the zone's own day begins, whether it has 23, 24 or 25
-//! hours, and a month has the days it has. Zones come from the IANA database that is compiled
+//! hours, and a month has the days it has. Where a clock jumps within an hour, that hour ends and
+//! another begins, so no moment lies in two windows of a calendar, and none in no window. Zones come from the IANA database that is compiled
 //! in ([`TZDB_VERSION`]), so every node counts alike and none reads its disk.
 //!
 //! Refuses: zones that the database does not have, windows of no length, windows longer than
@@ -15,10 +16,10 @@ mod wall;
 
 use std::fmt;
 
+use crate::time::UnixSeconds;
 use jiff::civil::Weekday;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ToSpan as _, Zoned};
-use crate::time::UnixSeconds;
 
 pub use period::{BadPeriod, PERIOD_SECONDS_MAX, Period};
 
@@ -177,7 +178,11 @@ impl fmt::Display for Window {
 fn begin(period: Period, zone: &Zone, now: UnixSeconds) -> Option<UnixSeconds> {
     let local = zone.at(now)?;
     let day = match period {
-        Period::Minute | Period::Hour => return Some(now.minus(seconds_into(period, &local)?)),
+        Period::Minute | Period::Hour => {
+            let full = now.minus(seconds_into(period, &local)?);
+            let jumped = zone.at(full)?.offset() != local.offset();
+            return if jumped { zone.last_jump(now) } else { Some(full) };
+        }
         Period::Day => local,
         Period::Week => {
             let back = local.weekday().since(Weekday::Monday);
@@ -193,7 +198,11 @@ fn end(period: Period, zone: &Zone, now: UnixSeconds) -> Option<UnixSeconds> {
     let first = zone.at(begin(period, zone, now)?)?;
     let next = match period {
         Period::Minute | Period::Hour => {
-            return Some(begin(period, zone, now)?.plus(period.seconds()));
+            let begin = begin(period, zone, now)?;
+            let rest = period.seconds().saturating_sub(seconds_into(period, &first)?);
+            let full = begin.plus(rest);
+            let jumps = zone.at(full.minus(1))?.offset() != first.offset();
+            return if jumps { zone.jumps_after(begin).next() } else { Some(full) };
         }
         Period::Day => 1.day(),
         Period::Week => 1.week(),

@@ -1,3 +1,7 @@
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
+mod exhaustive;
+
 use super::*;
 
 fn at(text: &str) -> UnixSeconds {

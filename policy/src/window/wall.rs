@@ -31,6 +31,12 @@ impl Zone {
         Some(Moments { first: seconds(first)?, last: seconds(last)? })
     }
 
+    /// The last moment up to `now` at which the wall clock jumped.
+    pub(crate) fn last_jump(&self, now: UnixSeconds) -> Option<UnixSeconds> {
+        let after = Timestamp::from_second(i64::try_from(now.0).ok()?.checked_add(1)?).ok()?;
+        seconds(self.zone.preceding(after).next()?.timestamp())
+    }
+
     /// The moments after `now` at which the wall clock jumps.
     pub(crate) fn jumps_after(&self, now: UnixSeconds) -> impl Iterator<Item = UnixSeconds> {
         let now = i64::try_from(now.0).ok().and_then(|now| Timestamp::from_second(now).ok());
