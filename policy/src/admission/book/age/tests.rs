@@ -173,7 +173,9 @@ impl Past {
         let payer = row.cancels.unwrap_or(row.intent);
         let first = self.payers.entry(row.slot.clone()).or_insert(payer);
         assert_eq!(*first, payer, "a slot is one payment's");
-        self.rows.push(row.clone());
+        if !reserved.same_again() {
+            self.rows.push(row.clone());
+        }
     }
 }
 
