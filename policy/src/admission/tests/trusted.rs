@@ -53,7 +53,7 @@ fn outcomes_lower_the_trust_that_a_rule_looks_at_and_settlements_heal_it() {
     let rules = format!("{ALLOW}  - trust: {{ min: 60 }}");
     let known = registry(1);
     let mut book = Book::new();
-    let mut pay = |n, book: &mut Book| pay_with(&rules, Some(&known), (n, VENDOR), book);
+    let pay = |n, book: &mut Book| pay_with(&rules, Some(&known), (n, VENDOR), book);
     let first = pay(1, &mut book).unwrap().row().clone();
     report(&first, ReportKind::MerchantRefused, &mut book);
     let second = pay(2, &mut book).unwrap().row().clone();
