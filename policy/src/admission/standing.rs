@@ -46,8 +46,13 @@ pub(super) fn standing<J: RecordSpend>(
     let id = proposal.intent().intent().id;
     let known = journal.intent(&id).map_err(AdmitError::Journal)?;
     let held = journal.slot(&slot).map_err(AdmitError::Journal)?;
-    if let Some(known) = &known {
-        check_known(known, proposal, &slot)?;
+    match &known {
+        Some(known) => check_known(known, proposal, &slot)?,
+        // Its payment is remembered for longer than the intent, and the id stands for that.
+        None if journal.ledger().map_err(AdmitError::Journal)?.entry(&id).is_some() => {
+            return Err(Refusal::IntentReused { id }.into());
+        }
+        None => {}
     }
     let cancels = cancels(proposal);
     match (known, held) {
