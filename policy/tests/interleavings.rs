@@ -21,35 +21,30 @@ mod deny;
 mod node;
 #[path = "interleavings/recount.rs"]
 mod recount;
+#[path = "interleavings/rows.rs"]
+mod rows;
 #[path = "interleavings/world.rs"]
 mod world;
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::B256;
 use node::{Answer, Node};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree as _;
 use recount::Stored;
-use serde_json::json;
+use rows::{hold_row, settled, void};
 use tercet_policy::admission::RecordSpend as _;
 use tercet_policy::ask::{Ask, Facts};
 use tercet_policy::decision::{Verdict, decide};
-use tercet_policy::evidence::{MinedTransaction, SafeBlock, VoidProof};
 use tercet_policy::intent::{IntentId, PaymentIntent};
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::{ChainTerms, Slot};
 use tercet_policy::refusal::Refusal;
-use tercet_policy::rows::{
-    HoldId, HoldKind, HoldOutcome, HoldOutcomeRow, HoldRow, OutcomeRow, PolicyEpochs, Protocol,
-    SpendRow,
-};
+use tercet_policy::rows::{HoldId, HoldOutcome, HoldOutcomeRow, HoldRow, OutcomeRow, SpendRow};
 use tercet_policy::time::UnixSeconds;
-use tercet_policy::window::TZDB_VERSION;
-use world::{
-    Bounds, OWNERS, Plan, REGISTRY, World, agent, bounds, cancellation, id, payee, plan, wallet,
-};
+use world::{Bounds, Plan, REGISTRY, World, bounds, cancellation, id, plan, wallet};
 
 /// What one step does; `to` names the nodes that hear of it, by bits.
 #[derive(Clone, Debug)]
@@ -116,46 +111,6 @@ struct Run {
     /// Which nodes released a signature over a digest.
     signed: BTreeMap<B256, u8>,
     next: u64,
-}
-
-const fn safe(timestamp: u64) -> SafeBlock {
-    SafeBlock { number: 9, hash: B256::repeat_byte(9), timestamp: UnixSeconds(timestamp) }
-}
-
-/// Evidence that a payment can never happen.
-fn void(row: &SpendRow) -> OutcomeRow {
-    let proof = match (&row.slot, &row.terms) {
-        (_, ChainTerms::Eip3009 { valid_before, .. }) => {
-            VoidProof::eip3009(row, false, safe(valid_before.0))
-        }
-        (Slot::Account { nonce, .. }, _) => {
-            let mined = MinedTransaction {
-                hash: B256::repeat_byte(3),
-                from: row.wallet,
-                nonce: *nonce,
-                to: None,
-                value: U256::ZERO,
-                input: Bytes::new(),
-                succeeded: true,
-                block: 9,
-            };
-            VoidProof::account_nonce(row, &mined, safe(row.at.0))
-        }
-        _ => unreachable!(),
-    };
-    OutcomeRow::void(proof.unwrap(), row.at)
-}
-
-/// The chain moved so much of it, as a journal reads it back.
-fn settled(row: &SpendRow, units: u128) -> OutcomeRow {
-    let (intent, agent, amount) = (row.intent, &row.agent, units.to_string());
-    let proof = json!({
-        "intent": intent, "agent": agent, "amount": amount,
-        "transaction": B256::ZERO, "at": safe(row.at.0),
-    });
-    let outcome = json!({ "state": "settled", "amount": amount, "proof": proof });
-    let row = json!({ "intent": intent, "agent": agent, "outcome": outcome, "at": row.at });
-    serde_json::from_value(row).unwrap()
 }
 
 impl Run {
@@ -335,31 +290,7 @@ impl Run {
     }
 }
 
-fn hold_row(hold: HoldId, plan: &Plan, at: u64) -> HoldRow {
-    let like = plan.intent(hold.into(), at);
-    HoldRow {
-        hold,
-        kind: HoldKind::PreAuthorization,
-        agent: agent(OWNERS[plan.wallet]),
-        wallet: wallet(plan.wallet),
-        chain: like.payment.chain(),
-        token: like.payment.token(),
-        amount: like.payment.amount(),
-        protocol: if plan.service.is_some() { Protocol::X402 } else { Protocol::Transfer },
-        recipient: Some(payee(plan.payee)),
-        service: like.payment.service().cloned(),
-        category: plan.category().map(|category| category.parse().unwrap()),
-        session: like.declared.session,
-        policies: PolicyEpochs::default(),
-        tzdb: TZDB_VERSION.to_owned(),
-        at: UnixSeconds(at),
-        expires_at: UnixSeconds(at + 600),
-    }
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     /// `Node` checks each answer; see there for what holds.
     #[test]
     fn on_one_node_no_interleaving_passes_a_limit(

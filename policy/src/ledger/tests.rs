@@ -2,6 +2,7 @@
 
 mod edges;
 mod holds;
+mod memory;
 mod model;
 
 use alloy_primitives::Address;

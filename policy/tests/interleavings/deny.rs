@@ -109,8 +109,6 @@ const fn strictness(verdict: Verdict) -> u8 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn a_rule_that_refuses_wins_wherever_it_stands(
         policies in policies(),

@@ -34,3 +34,6 @@ impl Book {
         self.forget_if_final(intent);
     }
 }
+
+#[cfg(test)]
+mod tests;
