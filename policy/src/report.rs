@@ -4,8 +4,8 @@
 //! Promises: a [`ReportRow`] is of a payment that was admitted for the very agent that signed the
 //! report. Reports lower the trust in who was paid; they change no amount.
 //!
-//! Refuses: reports of another agent's payments, of other content than was signed, and of
-//! cancellations, which pay nobody.
+//! Refuses: reports of another agent's payments, of other content than was signed, of
+//! cancellations, which pay nobody, and of payments longer ago than [`REPORT_SECONDS_MAX`].
 //!
 //! Does not protect against: an agent that reports what did not happen.
 
@@ -17,6 +17,9 @@ use crate::party::AgentId;
 use crate::registry::Payee;
 use crate::rows::SpendRow;
 use crate::time::UnixSeconds;
+
+/// How long after a payment it can be reported, in seconds: 90 days.
+pub const REPORT_SECONDS_MAX: u64 = 90 * 86_400;
 
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -85,6 +88,14 @@ pub enum ReportError {
         /// The agent named.
         agent: AgentId,
     },
+    /// The payment is too long ago.
+    #[error("intent {intent} was paid too long ago; it could be reported until {until}")]
+    TooLate {
+        /// The intent named.
+        intent: IntentId,
+        /// The last moment for it.
+        until: UnixSeconds,
+    },
     /// Nobody was paid.
     #[error("intent {intent} paid nobody, so there is nothing to report")]
     PaidNobody {
@@ -116,6 +127,10 @@ impl SignedReport {
         let Report { agent, intent, content_hash, outcome, .. } = report;
         if (row.intent, &row.agent, row.content_hash) != (intent, &agent, content_hash) {
             return Err(ReportError::OtherPayment { intent, agent });
+        }
+        let until = row.at.plus(REPORT_SECONDS_MAX);
+        if now > until {
+            return Err(ReportError::TooLate { intent, until });
         }
         let payee = Payee::of(row.service.as_ref(), row.recipient)
             .ok_or(ReportError::PaidNobody { intent })?;

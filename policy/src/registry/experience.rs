@@ -14,14 +14,15 @@
 //! Does not protect against: an agent that reports what did not happen. It can lower the trust
 //! in a counterparty for the agents of its own journal; it can raise nobody's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 use crate::intent::{IntentId, Service};
 use crate::registry::{Counterparty, Registry};
-use crate::report::{ReportKind, ReportRow};
+use crate::report::{REPORT_SECONDS_MAX, ReportKind, ReportRow};
+use crate::time::UnixSeconds;
 
 /// As how many settled payments the authority's word counts.
 pub const TRUST_WEIGHT: u64 = 10;
@@ -31,6 +32,9 @@ pub const REFUSED_WEIGHT: u64 = 1;
 pub const UNDELIVERED_WEIGHT: u64 = 4;
 /// What a disputed payment weighs.
 pub const DISPUTED_WEIGHT: u64 = 10;
+/// How long it is remembered of which payment something was reported, in seconds: as long again
+/// as it can be reported, for clocks that are set back. What was counted stays counted.
+const REPORTED_SECONDS_KEPT: u64 = REPORT_SECONDS_MAX * 2;
 
 /// Who was paid, as counterparties are told apart: by the service, or, where there is none, by
 /// the address.
@@ -123,6 +127,8 @@ pub struct Experience {
     places: BTreeMap<Payee, PayeePlace>,
     outcomes: Vec<Outcomes>,
     reported: BTreeMap<IntentId, Vec<ReportKind>>,
+    /// Which intent was first reported when, in the order of the rows.
+    order: VecDeque<(UnixSeconds, IntentId)>,
 }
 
 impl Experience {
@@ -145,11 +151,9 @@ impl Experience {
 
     /// Takes in what an agent reports; the same of the same intent counts once.
     pub(crate) fn report(&mut self, row: &ReportRow) {
-        let reported = self.reported.entry(row.intent()).or_default();
-        if reported.contains(&row.kind()) {
+        if !self.is_news(row) {
             return;
         }
-        reported.push(row.kind());
         let Some(place) = self.place(row.payee().clone()) else { return };
         if let Some(outcomes) = self.at_mut(place) {
             let count = outcomes.count(row.kind());
@@ -157,7 +161,32 @@ impl Experience {
         }
     }
 
-    /// Whether this was reported of the intent before.
+    /// Whether this was not reported of the intent before, and could be; remembers it then.
+    fn is_news(&mut self, row: &ReportRow) -> bool {
+        let last = self.order.back().map_or(row.at(), |(last, _)| row.at().max(*last));
+        // By a clock that was set back so far it could be one that is forgotten.
+        if row.at().plus(REPORT_SECONDS_MAX) < last {
+            return false;
+        }
+        self.forget(last.minus(REPORTED_SECONDS_KEPT));
+        let reported = self.reported.entry(row.intent()).or_default();
+        if reported.contains(&row.kind()) {
+            return false;
+        }
+        if reported.is_empty() {
+            self.order.push_back((last, row.intent()));
+        }
+        reported.push(row.kind());
+        true
+    }
+
+    fn forget(&mut self, before: UnixSeconds) {
+        while let Some((_, intent)) = self.order.pop_front_if(|(at, _)| *at < before) {
+            self.reported.remove(&intent);
+        }
+    }
+
+    /// Whether this was reported of the intent before, within the time that is remembered.
     #[must_use]
     pub fn has(&self, intent: &IntentId, kind: ReportKind) -> bool {
         self.reported.get(intent).is_some_and(|kinds| kinds.contains(&kind))

@@ -125,6 +125,39 @@ fn reports_count_once_for_each_intent_and_kind() {
     assert_eq!(experience.outcomes.len(), 1, "a payee is kept once");
 }
 
+/// What is remembered is bounded by time, and what is forgotten cannot be said again.
+#[test]
+fn a_report_is_forgotten_when_no_other_can_come() {
+    let said = |n: u64, at: UnixSeconds| {
+        let row = row(&proposal(n, x402(10, VENDOR, PAYEE), NOW), NOW);
+        let report = Report {
+            agent: row.agent.clone(),
+            intent: row.intent,
+            content_hash: row.content_hash,
+            outcome: ReportKind::Disputed,
+            at: NOW,
+        };
+        let signed = crate::document::Signed::by(report, &key(7)).unwrap();
+        // As if the payment had been made then: what is tested is what is remembered of it.
+        let mut paid = row.clone();
+        paid.at = at;
+        signed.open_report(&Anybody, &paid, at).unwrap()
+    };
+    let payee = Payee::Service(Service::of(&format!("https://{VENDOR}")).unwrap());
+    let mut experience = Experience::default();
+    experience.report(&said(1, NOW));
+    let kept_until = NOW.plus(REPORTED_SECONDS_KEPT);
+    experience.report(&said(2, kept_until));
+    assert!(experience.has(&said(1, NOW).intent(), ReportKind::Disputed));
+    experience.report(&said(3, kept_until.plus(1)));
+    assert!(!experience.has(&said(1, NOW).intent(), ReportKind::Disputed), "forgotten");
+    assert_eq!((experience.reported.len(), experience.order.len()), (2, 2));
+    assert_eq!(experience.of(&payee).disputed, 3, "and still counted");
+    // The clock was set back: the first one once more, in time by that clock, counts no more.
+    experience.report(&said(1, NOW.plus(REPORT_SECONDS_MAX)));
+    assert_eq!(experience.of(&payee).disputed, 3);
+}
+
 proptest! {
     #[test]
     fn outcomes_lower_and_settlements_heal_up_to_the_base(
