@@ -97,6 +97,13 @@ fn authorities_that_could_not_work_are_refused() {
     {
         assert!(Authority::try_from(AuthorityConfig { keys, threshold }).is_err());
     }
+    let of = |count: u8, threshold| {
+        Authority::try_from(AuthorityConfig { keys: (1..=count).map(k).collect(), threshold })
+    };
+    let most = u8::try_from(AUTHORITY_KEYS_MAX).unwrap();
+    assert_eq!(of(most, 16).map(|authority| authority.threshold()), Ok(16));
+    assert_eq!(of(most + 1, 2), Err(BadAuthority));
+    assert!(of(3, 2).unwrap().has(&k(3)) && !of(3, 2).unwrap().has(&k(4)));
 }
 
 /// Canonical JSON writes 2^53 and 2^53 + 1 alike, so a signature over the one would be good for
@@ -162,5 +169,59 @@ fn which_freeze_supersedes_which() {
         (at(1, false), at(2, true), false),
     ] {
         assert_eq!(new.supersedes(&held), expected, "{new:?} over {held:?}");
+    }
+}
+
+#[test]
+fn whole_numbers_are_taken_as_far_as_doubles_carry_them() {
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    struct Nested(Vec<std::collections::BTreeMap<String, Option<i64>>>);
+    impl Document for Nested {
+        const KIND: &'static str = "nested";
+    }
+    let last = i64::try_from(JSON_INTEGER_MAX).unwrap();
+    for (number, taken) in [
+        (0, true),
+        (last, true),
+        (-last, true),
+        (last + 1, false),
+        (-last - 1, false),
+        (i64::MAX, false),
+        (i64::MIN, false),
+    ] {
+        let nested = Nested(vec![[("n".to_owned(), Some(number)), ("m".to_owned(), None)].into()]);
+        assert_eq!(Signed::by(nested, &key(1)).is_ok(), taken, "{number}");
+    }
+}
+
+#[test]
+fn three_parties_are_three_nodes_with_three_keys_each() {
+    let node = |name: &str, signing: u8, channel: u8| NodeKeys {
+        id: name.parse().unwrap(),
+        signing: Ed25519PublicKey::of(&key(signing)),
+        channel: X25519PublicKey([channel; 32]),
+    };
+    let enrolled = |agent_node, operator_node, recovery_node| Enrolment {
+        agent: AgentId::new("a").unwrap(),
+        epoch: 1,
+        agent_node,
+        operator_node,
+        recovery_node,
+    };
+    let good = enrolled(node("a", 1, 1), node("op", 2, 2), node("rec", 3, 3));
+    assert!(good.parties_are_distinct());
+    for party in crate::party::Party::ALL {
+        assert_eq!(good.party_of(&good.keys(party).id), Some(party));
+    }
+    assert_eq!(good.party_of(&"b".parse().unwrap()), None);
+    for bad in [
+        enrolled(node("a", 1, 1), node("a", 2, 2), node("rec", 3, 3)),
+        enrolled(node("a", 1, 1), node("op", 2, 2), node("op", 3, 3)),
+        enrolled(node("a", 1, 1), node("op", 1, 2), node("rec", 3, 3)),
+        enrolled(node("a", 1, 1), node("op", 2, 2), node("rec", 1, 3)),
+        enrolled(node("a", 1, 1), node("op", 2, 3), node("rec", 3, 3)),
+        enrolled(node("a", 1, 3), node("op", 2, 2), node("rec", 3, 3)),
+    ] {
+        assert!(!bad.parties_are_distinct(), "{bad:?}");
     }
 }

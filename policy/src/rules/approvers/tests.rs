@@ -49,8 +49,10 @@ fn who_has_to_say_yes() {
     let two = "approvers: { any: 2, of: [alice, bob, dave] }, expires: 20s";
     let role = "approvers: { any: 1, role: finance }";
     let order = "approvers: { sequence: [alice, bob] }";
-    let later = "approvers: { any: 1, of: [alice], escalate: { after: 30s, to: { any: 1, of: [dave] } } }";
-    let too_soon = "approvers: { any: 1, of: [alice], escalate: { after: 31s, to: { any: 1, of: [dave] } } }";
+    let later =
+        "approvers: { any: 1, of: [alice], escalate: { after: 30s, to: { any: 1, of: [dave] } } }";
+    let too_soon =
+        "approvers: { any: 1, of: [alice], escalate: { after: 31s, to: { any: 1, of: [dave] } } }";
     let own = "approvers: { any: 1, of: [robot] }";
     for (ask, words, expected) in [
         (two, &[][..], AskHuman),
@@ -112,5 +114,31 @@ fn approvers_that_could_never_agree_are_refused() {
         "new_payee: true",
     ] {
         assert!(read(bad).is_err(), "{bad}");
+    }
+}
+
+/// No more answers are looked at, so more could never be enough.
+#[test]
+fn more_people_than_are_heard_are_not_asked_for() {
+    let roster = |names: &[String]| -> String {
+        let person = |(seed, name): (u8, &String)| {
+            let key = Ed25519PublicKey::of(&key(seed));
+            format!("  {name}: {{ key: '{key}', roles: [ops] }}\n")
+        };
+        (100u8..).zip(names).map(person).collect()
+    };
+    for (people, taken) in [(APPROVALS_MAX, true), (APPROVALS_MAX + 1, false)] {
+        let names: Vec<_> = (0..people).map(|n| format!("p{n}")).collect();
+        let all = names.join(", ");
+        for (approvers, taken) in [
+            (format!("{{ any: {people}, of: [{all}] }}"), taken),
+            (format!("{{ any: {people}, role: ops }}"), taken),
+            (format!("{{ sequence: [{all}] }}"), taken),
+            (format!("{{ any: 2, of: [{all}] }}"), true),
+        ] {
+            let rules = format!("  - ask: {{ above: 1 USDC, approvers: {approvers} }}");
+            let read = Policy::parse(&format!("people:\n{}{}", roster(&names), yaml(7, &rules)));
+            assert_eq!(read.is_ok(), taken, "{approvers}: {read:?}");
+        }
     }
 }
