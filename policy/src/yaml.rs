@@ -25,8 +25,13 @@ pub(crate) struct Malformed {
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, Malformed> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let line = error.location().map_or(0, |location| location.line());
-        Malformed { line, reason: error.without_snippet().to_string() }
+        Malformed { line, reason: without_place(&error.without_snippet().to_string()) }
     })
+}
+
+/// A reason that does not end with the place that stands before it already.
+fn without_place(reason: &str) -> String {
+    reason.rsplit_once(" at line ").map_or(reason, |(reason, _)| reason).to_owned()
 }
 
 pub(crate) fn at_most(limit: usize, found: usize, what: &str) -> Result<(), String> {
