@@ -37,6 +37,8 @@ pub enum Policy {
     Backtest(Box<Backtest>),
     /// Say what a new version of a policy loosens and what it tightens.
     Diff(Diff),
+    /// Prove that policies never let a payment through, or show one that they do (needs cvc5).
+    Prove(Prove),
     /// Print the reference of all rules, in Markdown.
     Reference,
     /// Print the JSON Schema of policy files, for editors.
@@ -61,7 +63,7 @@ pub struct Check {
 #[derive(Debug, ClapArgs)]
 pub struct Explain {
     /// Policies (YAML, or signed), which all apply, and at most one JSON file with a payment
-    /// intent. Without a policy, the coordinator's.
+    /// intent. Without a policy, the coordinator is asked, who knows what was paid.
     pub files: Vec<PathBuf>,
     /// The payment's kind; without it, `x402` where a service is given, else `transfer`.
     #[arg(long, value_name = "KIND")]
@@ -78,6 +80,9 @@ pub struct Explain {
     /// The method of the request that is paid for.
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
+    /// In which order the merchant serves and settles: authorization, upfront or escrow.
+    #[arg(long, value_name = "FLOW")]
+    pub flow: Option<String>,
     /// The session the payment belongs to.
     #[arg(long)]
     pub session: Option<String>,
@@ -102,13 +107,16 @@ pub struct Explain {
     /// A JSON file with a payment intent, instead of the above.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["amount", "to", "service"])]
     pub intent: Option<PathBuf>,
-    /// A JSON or YAML file with past payments: `[{"amount","to","service","at"}]`; without it,
-    /// none.
+    /// A JSON or YAML file with past payments (`[{"amount","to","service","at"}]`, or what
+    /// `tercet --json payment list` prints); without it, none.
     #[arg(long, alias = "ledger", value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// The counterparty registry.
     #[arg(long, value_name = "FILE")]
     pub registry: Option<PathBuf>,
+    /// Somebody whom a policy asks, taken to have said yes; once for each.
+    #[arg(long, value_name = "NAME")]
+    pub approved_by: Vec<String>,
     /// The moment to judge at, Unix seconds or RFC 3339; without it, now.
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
@@ -143,15 +151,16 @@ pub struct Backtest {
     /// How far back, as `30d`, `12h` or `4w`; without it, all of `--history`, or 30 days.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// Recorded payments (the API's, or `[{"amount","to","service","at"}]`) instead of the
-    /// coordinator's.
+    /// Recorded payments (`[{"amount","to","service","at"}]`, or what
+    /// `tercet --json payment list` prints) instead of the coordinator's.
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// The policy to compare with; without it, the coordinator's, or, with `--history`, what is
     /// recorded.
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Policies that apply beside both, an organisation's for one; once for each.
+    /// Policies that apply beside both, an organisation's for one; once for each. Without
+    /// --history, --against and --with, those that the coordinator holds.
     #[arg(long = "with", value_name = "FILE")]
     pub beside: Vec<PathBuf>,
     /// The counterparty registry.
@@ -169,4 +178,56 @@ pub struct Diff {
     pub old: PathBuf,
     /// What is to take its place.
     pub new: PathBuf,
+    /// A node's or the coordinator's configuration, for the authority that it pins; without it,
+    /// that of the agent's home, where there is one.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How long the solver may think about one question, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = PROVE_SECONDS_DEFAULT)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=PROVE_SECONDS_MAX))]
+    pub timeout: u64,
 }
+
+/// `tercet policy prove`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = PROVE_HELP)]
+pub struct Prove {
+    /// Policies (YAML, or signed), which all apply.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// What must never happen, in plain words: `"pays outside list vendors"`.
+    #[arg(long, value_name = "QUESTION", required_unless_present = "cedar")]
+    #[arg(conflicts_with = "cedar")]
+    pub never: Option<String>,
+    /// The same as a Cedar expression, as in a rule `when`.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub cedar: Option<String>,
+    /// With `--cedar`: only what is approved without asking anybody.
+    #[arg(long, requires = "cedar")]
+    pub without_asking: bool,
+    /// How long the solver may think about one question, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = PROVE_SECONDS_DEFAULT)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=PROVE_SECONDS_MAX))]
+    pub timeout: u64,
+}
+
+/// How long the solver may think about one question where it is not said, in seconds.
+const PROVE_SECONDS_DEFAULT: u64 = 60;
+/// Longest that it may be given, in seconds.
+const PROVE_SECONDS_MAX: u64 = 3_600;
+
+/// The grammar of `--never`, and how the command ends.
+const PROVE_HELP: &str = "\
+Questions:
+  pays PART and PART ...                   approved, or approved by people who are asked
+  approves without asking PART and ...     approved, and nobody is asked
+Parts:
+  outside list NAME, inside list NAME      by the service and the recipient
+  more than AMOUNT, less than AMOUNT       also: above, below
+  over x402, over mpp, over transfer, on CHAIN
+  recipient ADDRESS, service HOST          HOST may be *.suffix
+  category NAME, country CODE, trust below N
+  outside hours                            of a rule `hours`
+  not PART, anything
+It ends with 0 where it is proved, 8 with a payment that shows the contrary, 9 where neither is \
+shown.";

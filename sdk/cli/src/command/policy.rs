@@ -13,20 +13,22 @@ mod file;
 mod history;
 mod moment;
 mod payment;
+mod people;
+mod prove;
 mod sign;
-mod table;
+mod symbolic;
 mod trial;
 
 use serde_json::{Value, json};
 use tercet_policy::catalogue;
 use tercet_policy::rules::Policy;
 
+use super::table;
 use crate::answer::Answer;
 use crate::args::{self, Args};
 use crate::error::CliError;
 use crate::keyfile::open_all;
 use crate::line;
-use sign::in_force;
 
 pub use sign::add_signatures;
 
@@ -44,7 +46,8 @@ pub async fn run(command: &args::Policy, args: &Args) -> Result<Answer, CliError
         args::Policy::Explain(ask) => Box::pin(explain::run(ask, args)).await,
         args::Policy::Test(test) => cases::run(test),
         args::Policy::Backtest(ask) => Box::pin(backtest::run(ask, args)).await,
-        args::Policy::Diff(diff) => diff::run(diff, args),
+        args::Policy::Diff(diff) => Box::pin(diff::run(diff, args)).await,
+        args::Policy::Prove(prove) => Box::pin(prove::run(prove)).await,
         args::Policy::Reference => Ok(reference()),
         args::Policy::Schema => Ok(schema()),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy_primitives::Address;
 use reqwest::Method;
 use tercet_api::payment::{AnswerPayment, CreatePayment, PaymentPage, PaymentStatus, PaymentView};
-use tercet_api::policy::{AskDecision, DecisionView, PolicyView};
+use tercet_api::policy::{AskDecision, DecisionView, PolicyPage, PolicyView};
 use tercet_api::registry::{CounterpartyView, RegistryView, ReportPayment};
 use tercet_api::resource::{
     AgentView, BalanceView, CeremonyView, CreateWallet, EnrolAgent, FreezeAgent, HealthView,
@@ -23,6 +23,9 @@ use url::form_urlencoded::Serializer;
 
 use super::transport::json;
 use super::{Client, ClientError, PAYMENT_TRIES_MAX, RETRY_PAUSE_MS};
+
+/// Most pages of policies that are read: 20,000 policies.
+const POLICY_PAGES_MAX: usize = 100;
 
 /// Which payments are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +79,20 @@ impl Client {
     /// `PUT /v1/policies`: an organisation's, an agent's or a wallet's, as the document says.
     pub async fn put_any_policy(&self, policy: &SignedPolicy) -> Result<PolicyView, ClientError> {
         self.send(Method::PUT, "/v1/policies", policy).await
+    }
+
+    /// `GET /v1/policies`, page by page: those in force that the caller may see.
+    pub async fn policies_in_force(&self) -> Result<Vec<PolicyView>, ClientError> {
+        let (mut policies, mut path) = (Vec::new(), "/v1/policies?limit=200".to_owned());
+        for _ in 0..POLICY_PAGES_MAX {
+            let page: PolicyPage = self.get(&path).await?;
+            policies.extend(page.policies);
+            let Some(cursor) = page.next_cursor else { return Ok(policies) };
+            let query = Serializer::new(String::new()).append_pair("cursor", &cursor).finish();
+            path = format!("/v1/policies?limit=200&{query}");
+        }
+        let detail = format!("more than {POLICY_PAGES_MAX} pages of policies");
+        Err(ClientError::NotTheApi { detail })
     }
 
     /// `POST /v1/policy/decide`: what would be said; nothing is reserved.

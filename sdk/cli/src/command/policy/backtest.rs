@@ -8,21 +8,18 @@
 
 mod report;
 
-use std::path::{Path, PathBuf};
-
-use tercet::client::Client;
 use tercet_policy::decision::{Decision, Verdict};
-use tercet_policy::party::AgentId;
 use tercet_policy::registry::Registry;
-use tercet_policy::rules::Policy;
+use tercet_policy::subject::Subject;
 use tercet_policy::time::UnixSeconds;
 
 use self::report::{Report, answer};
 use super::file::{Source, form, registry};
 use super::history::{self, Fate, History, Past};
+use super::moment;
 use super::payment::Who;
+use super::sign::in_force;
 use super::trial::Trial;
-use super::{in_force, moment};
 use crate::answer::Answer;
 use crate::args::{Args, Backtest};
 use crate::error::CliError;
@@ -35,32 +32,31 @@ const SINCE_SECONDS: u64 = 2_592_000;
 const WARM_UP_SECONDS: u64 = 2_678_400;
 
 /// What a backtest cannot know.
-pub(super) const UNKNOWN: [&str; 5] = [
+pub(super) const UNKNOWN: [&str; 6] = [
     "what an agent would have done after a refusal: asked again, paid less, or elsewhere",
     "what people would have said where the draft asks: a payment that was paid counts as approved",
-    "what no record holds: balances and fees of the time, what agents declared, and payments that \
-     never reached the coordinator",
-    "who was trusted then: the registry is today's, and outcomes of payments are not replayed",
-    "a payment that proved void counts for nothing, though it held its amount for a while",
+    "fees and balances of the time: rules about them are taken as kept, unless the file says them",
+    "what agents declared (method, flow, session, context) where nobody was asked, so rules about \
+     it are taken as broken, and payments that never reached the coordinator",
+    "who was trusted then: the registry is today's, and reports of agents are not replayed",
+    "how long a stop would have lasted: an agent that a freeze stops is taken to be resumed at once",
 ];
 
 /// Runs the command.
 pub(super) async fn run(asked: &Backtest, args: &Args) -> Result<Answer, CliError> {
     let draft = Source::read(&asked.file)?;
-    let beside: Vec<_> = asked.beside.iter().map(|file| Source::read(file)).collect();
-    let beside: Vec<_> = beside.into_iter().collect::<Result<_, _>>()?;
     let registry = registry(asked.registry.as_deref())?;
     let until = moment::given_or_now(asked.until.as_deref())?;
     let since = since(asked, until)?;
+    if since >= until {
+        return Err(CliError::Usage("the replay would end before it begins".into()));
+    }
     let history = history(asked, args, &draft, since).await?;
-    let held = held(asked, args, &draft).await?;
-    let with = |policy: &'_ Source| -> Vec<Policy> {
-        let others = beside.iter().map(|source| source.policy.clone());
-        others.chain([policy.policy.clone()]).collect()
-    };
+    let (held, beside) = others(asked, args, &draft).await?;
+    let with = |policy| -> Vec<&Source> { beside.iter().chain([policy]).collect() };
     let replay = Replay { since, until, registry: registry.as_ref() };
-    let (new, old) = (with(&draft), held.as_ref().map(with));
-    let report = replay.run(&draft.policy, &new, old.as_deref(), &history);
+    let old = held.as_ref().map(with);
+    let report = replay.run(&draft, &with(&draft), old.as_deref(), &history);
     let report = report.map_err(|reason| form(&asked.file, "a policy to replay", reason))?;
     Ok(answer(&draft, held.as_ref(), &report))
 }
@@ -87,26 +83,24 @@ async fn history(
     history::fetch(&coordinator::open(args)?, agent, since.minus(WARM_UP_SECONDS)).await
 }
 
-/// The policy that the draft is compared with.
-async fn held(asked: &Backtest, args: &Args, draft: &Source) -> Result<Option<Source>, CliError> {
-    if let Some(file) = &asked.against {
-        return Source::read(file).map(Some);
-    }
-    match draft.policy.agent().filter(|_| asked.history.is_none()) {
-        Some(agent) => same_subject(&coordinator::open(args)?, agent, draft).await,
-        None => Ok(None),
-    }
-}
-
-async fn same_subject(
-    client: &Client,
-    agent: &AgentId,
+/// The policy that the draft is compared with, and those that apply beside either.
+async fn others(
+    asked: &Backtest,
+    args: &Args,
     draft: &Source,
-) -> Result<Option<Source>, CliError> {
-    let held: Vec<(PathBuf, String)> = in_force(client, agent).await?;
-    let read = |(path, yaml): (PathBuf, String)| Source::of(Path::new(&path), yaml);
-    let held: Vec<_> = held.into_iter().map(read).collect::<Result<_, _>>()?;
-    Ok(held.into_iter().find(|source| source.policy.subject() == draft.policy.subject()))
+) -> Result<(Option<Source>, Vec<Source>), CliError> {
+    let named = asked.beside.iter().map(|file| Source::read(file));
+    let mut beside: Vec<_> = named.collect::<Result<_, _>>()?;
+    let mut held = asked.against.as_deref().map(Source::read).transpose()?;
+    let apart = asked.history.is_some() || asked.against.is_some() || !beside.is_empty();
+    if !apart {
+        let all = in_force(&coordinator::open(args)?, draft.policy.agent()).await?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|held| held.policy.subject() == draft.policy.subject());
+        held = own.into_iter().next();
+        beside = others;
+    }
+    Ok((held, beside))
 }
 
 /// The part of the past that is replayed.
@@ -116,18 +110,21 @@ struct Replay<'a> {
     registry: Option<&'a Registry>,
 }
 
-impl<'a> Replay<'a> {
+impl Replay<'_> {
     fn run(
         &self,
-        draft: &Policy,
-        new: &'a [Policy],
-        old: Option<&'a [Policy]>,
+        draft: &Source,
+        new: &[&Source],
+        old: Option<&[&Source]>,
         history: &History,
     ) -> Result<Report, String> {
-        let mut drafted = Trial::new(new.iter().collect(), self.registry);
-        let mut held = old.map(|old| Trial::new(old.iter().collect(), self.registry));
-        let mut report = Report::new(draft, history.left_out);
+        let mut drafted = Trial::new(new, self.registry)?;
+        let mut held = old.map(|old| Trial::new(old, self.registry)).transpose()?;
+        let mut report = Report::new(&draft.policy, history.left_out);
         for past in history.payments.iter().filter(|past| past.asked.at <= self.until) {
+            if !concerns(draft, past) {
+                continue;
+            }
             if past.asked.at < self.since {
                 warm_up(&mut drafted, past)?;
                 held.as_mut().map_or(Ok(()), |held| warm_up(held, past))?;
@@ -144,23 +141,36 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// Whether a payment is one that the draft judges.
+fn concerns(draft: &Source, past: &Past) -> bool {
+    let (agent, intent) = (draft.policy.agent(), &past.asked.intent);
+    let wallet = match draft.policy.subject() {
+        Subject::Wallet(wallet) => *wallet == intent.wallet,
+        Subject::Organisation | Subject::Agent(_) => true,
+    };
+    wallet && agent.is_none_or(|agent| *agent == intent.agent)
+}
+
 /// What happened before the replay counts as it happened.
 fn warm_up(trial: &mut Trial<'_>, past: &Past) -> Result<(), String> {
     match past.fate {
-        Fate::Paid => trial.record(&past.asked, past.counted),
-        Fate::Refused | Fate::Void => Ok(()),
+        Fate::Paid => trial.record(past),
+        Fate::Refused | Fate::Void | Fate::Asked => Ok(()),
     }
 }
 
 fn replay(trial: &mut Trial<'_>, past: &Past) -> Result<Decision, String> {
     let decision = trial.decide(&past.asked)?;
-    let at = past.asked.at;
+    let (agent, at) = (&past.asked.intent.agent, past.asked.at);
     match (decision.verdict, past.fate) {
-        (Verdict::Refuse, _) => trial.refuse(at),
-        (_, Fate::Void) => trial.fail(at),
+        (Verdict::Refuse, _) => trial.refuse(agent, at),
+        (_, Fate::Void) => trial.fail(agent, at),
         // Nobody was there to ask; what was paid was approved by somebody, or by the rules.
-        (Verdict::AskHuman, Fate::Refused) => {}
-        (Verdict::Approve | Verdict::AskHuman, _) => trial.record(&past.asked, past.counted)?,
+        (Verdict::AskHuman, Fate::Refused | Fate::Asked) => {}
+        (Verdict::Approve | Verdict::AskHuman, _) => trial.record(past)?,
+    }
+    if decision.violations().any(|found| found.freezes) {
+        trial.stop(agent, at)?;
     }
     Ok(decision)
 }

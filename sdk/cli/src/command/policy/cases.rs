@@ -1,23 +1,35 @@
 //! `tercet policy test`: cases beside a policy, each with what was paid before, what is asked
 //! and what is expected.
 //!
-//! Promises: a case fails when the verdict, the rules that fire or the time at which asking
-//! again could succeed differ from what it expects, and its line is named.
+//! ```yaml
+//! registry: counterparties.yaml        # by its path from this file; so `with: [POLICIES]`
+//! cases:
+//!   - case: the day's budget holds
+//!     given:
+//!       - { amount: 9.80 USDC, service: api.search.example, at: 2026-03-02T08:00:00Z }
+//!     ask: { amount: 0.30 USDC, service: api.search.example, at: 2026-03-02T09:00:00Z }
+//!     expect: { verdict: refuse, fires: [limit], resets_at: 2026-03-02T23:00:00Z }
+//! ```
+//!
+//! Promises: a case fails when the verdict, the rules that fire, who is asked or the time at
+//! which asking again could succeed differ from what it expects, and its line is named.
 //!
 //! Does not protect against: cases that nobody wrote.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_saphyr::Spanned;
+use tercet_policy::decision::Outcome::Asks;
 use tercet_policy::decision::{Decision, Verdict};
 use tercet_policy::registry::Registry;
-use tercet_policy::rules::Policy;
+use tercet_policy::rules::Rule;
 
 use super::explain::verdict_word;
-use super::file::{Source, form, read_yaml, registry};
-use super::history::{Fate, PastFile, of_written};
+use super::file::{Bad, Source, form, read_yaml, registry};
+use super::history::of_written;
 use super::json_of;
 use super::moment::{self, Moment};
 use super::payment::{PaymentFile, Who};
@@ -44,14 +56,14 @@ struct CasesFile {
     cases: Vec<Spanned<CaseFile>>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CaseFile {
     case: String,
     /// Payments of the past.
     #[serde(default)]
-    given: Vec<PastFile>,
-    ask: PaymentFile,
+    given: Vec<Spanned<PaymentFile>>,
+    ask: Spanned<PaymentFile>,
     expect: Expect,
 }
 
@@ -62,6 +74,9 @@ struct Expect {
     /// The kinds of all rules that refuse or ask, in any order.
     #[serde(default)]
     fires: Option<Vec<String>>,
+    /// The names of all who are asked, in any order.
+    #[serde(default)]
+    asks: Option<Vec<String>>,
     /// The kinds of all rules that would have, if they were to bind.
     #[serde(default)]
     warns: Option<Vec<String>>,
@@ -145,40 +160,46 @@ fn run_file(policy: &Path, path: &Path) -> Result<Vec<Outcome>, CliError> {
     if file.cases.is_empty() {
         return Err(form(path, WHAT, "it has no cases".into()));
     }
-    let mut policies: Vec<_> = beside.iter().map(|source| &source.policy).collect();
-    policies.push(&tested.policy);
+    let mut policies: Vec<_> = beside.iter().collect();
+    policies.push(&tested);
     let run = |case: &Spanned<CaseFile>| {
         let line = case.referenced.line();
-        let bad = |reason| form(path, WHAT, format!("line {line}: {reason}"));
-        let decision = decide(&case.value, &policies, registry.as_ref()).map_err(bad)?;
-        Ok(outcome(path, line, &case.value, &decision))
+        let decision = decide(case, &policies, registry.as_ref());
+        let decision = decision.map_err(|bad| bad.of(path, WHAT))?;
+        Ok(outcome(path, line, &case.value, (&policies, &decision)))
     };
     file.cases.iter().map(run).collect()
 }
 
 fn decide(
-    case: &CaseFile,
-    policies: &[&Policy],
+    case: &Spanned<CaseFile>,
+    policies: &[&Source],
     registry: Option<&Registry>,
-) -> Result<Decision, String> {
-    let who = Who::of(policies)?;
-    let mut trial = Trial::new(policies.to_vec(), registry);
+) -> Result<Decision, Bad> {
+    let here = |reason| Bad { line: case.referenced.line(), reason };
+    let (case, ask) = (&case.value, &case.value.ask);
+    let who = Who::of(&policies.iter().map(|source| &source.policy).collect::<Vec<_>>());
+    let who = who.map_err(here)?;
+    let mut trial = Trial::new(policies, registry).map_err(here)?;
     let past = of_written(&case.given, &who)?.payments;
-    let last = past.last().map(|past| past.asked.at);
-    for past in past {
-        match past.fate {
-            Fate::Paid => trial.record(&past.asked, past.counted)?,
-            Fate::Refused => trial.refuse(past.asked.at),
-            Fate::Void => trial.fail(past.asked.at),
-        }
+    for past in &past {
+        trial.take(past).map_err(here)?;
     }
-    let now = last.ok_or_else(|| "ask has no time: write at".to_owned());
-    let now = case.ask.at.map_or(now, |at| Ok(at.0))?;
-    trial.decide(&case.ask.asked(&who, now)?)
+    let asks = |reason| Bad { line: ask.referenced.line(), reason };
+    let last = past.last().map(|past| past.asked.at);
+    let now = ask.value.at.map(|at| at.0).or(last);
+    let now = now.ok_or_else(|| asks("ask has no time: write at".to_owned()))?;
+    let asked = ask.value.asked(&who, now).map_err(asks)?;
+    trial.decide(&asked).map_err(asks)
 }
 
-fn outcome(path: &Path, line: u64, case: &CaseFile, decision: &Decision) -> Outcome {
-    let failures = failures(&case.expect, decision);
+fn outcome(
+    path: &Path,
+    line: u64,
+    case: &CaseFile,
+    (policies, decision): (&[&Source], &Decision),
+) -> Outcome {
+    let failures = failures(&case.expect, policies, decision);
     Outcome {
         file: path.display().to_string(),
         line,
@@ -190,7 +211,7 @@ fn outcome(path: &Path, line: u64, case: &CaseFile, decision: &Decision) -> Outc
     }
 }
 
-fn failures(expect: &Expect, decision: &Decision) -> Vec<String> {
+fn failures(expect: &Expect, policies: &[&Source], decision: &Decision) -> Vec<String> {
     let mut failures = Vec::new();
     let (wanted, found) = (expect.verdict.verdict(), decision.verdict);
     if wanted != found {
@@ -198,6 +219,7 @@ fn failures(expect: &Expect, decision: &Decision) -> Vec<String> {
     }
     let fired = decision.violations().map(|found| found.kind.clone()).collect();
     failures.extend(differ("fires", expect.fires.as_ref(), fired));
+    failures.extend(differ("asks", expect.asks.as_ref(), people(policies, decision)));
     let warned = decision.warnings().map(|(_, found)| found.kind.clone()).collect();
     failures.extend(differ("warns", expect.warns.as_ref(), warned));
     let resets_at = decision.violations().filter_map(|found| found.resets_at).max();
@@ -205,10 +227,37 @@ fn failures(expect: &Expect, decision: &Decision) -> Vec<String> {
         let found = resets_at.map_or_else(|| "never".to_owned(), moment::text);
         failures.push(format!("resets at {found}, expected {}", moment::text(wanted)));
     }
-    if wanted != found && expect.fires.is_none() {
-        failures.extend(decision.violations().map(ToString::to_string));
+    if !failures.is_empty() {
+        failures.extend(objections(policies, decision));
     }
     failures
+}
+
+/// Everybody who is asked by a rule that asks now.
+fn people(policies: &[&Source], decision: &Decision) -> Vec<String> {
+    let asks = decision.objections().filter(|(_, found)| found.outcome == Asks);
+    let rules = asks.filter_map(|(opinion, found)| {
+        policies.iter().find(|source| source.is_of(opinion)).and_then(|source| source.rule(found))
+    });
+    let people = rules.filter_map(Rule::approvers).flat_map(|approvers| approvers.people());
+    let names: BTreeSet<_> = people.map(|person| person.name.clone()).collect();
+    names.into_iter().collect()
+}
+
+/// The rules that refuse or ask, with their numbers and places.
+fn objections(policies: &[&Source], decision: &Decision) -> Vec<String> {
+    let all = decision.objections().map(|(opinion, found)| {
+        let source = policies.iter().find(|source| source.is_of(opinion));
+        let place = source.and_then(|source| {
+            source.rule(found).map(|rule| format!("{}:{}: ", source.path.display(), rule.line()))
+        });
+        format!("{}{found}", place.unwrap_or_default())
+    });
+    let all: Vec<_> = all.collect();
+    match (all.is_empty(), decision.verdict) {
+        (true, Verdict::Refuse) => vec!["no rule grants it".to_owned()],
+        _ => all,
+    }
 }
 
 fn differ(what: &str, wanted: Option<&Vec<String>>, mut found: Vec<String>) -> Option<String> {

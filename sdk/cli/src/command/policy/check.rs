@@ -1,10 +1,14 @@
 //! `tercet policy check`: what a policy says, and what in it does not do what it seems to.
+//!
+//! Promises: a policy of an agent that grants nothing is told apart by its exit code. One of an
+//! organisation or of a wallet may do so: another policy may grant what it only restricts.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 use tercet_policy::lint::{Given, Warning, lint};
 use tercet_policy::rules::{Mode, Money, Policy, Rule, Then};
+use tercet_policy::subject::Subject;
 
 use super::file::Source;
 use super::payment::money;
@@ -23,7 +27,7 @@ pub(super) fn run(check: &Check) -> Result<Answer, CliError> {
     let (mut views, mut nothing, mut warned) = (Vec::new(), false, false);
     for source in &sources {
         let warnings = warnings(&source.policy, float);
-        nothing |= source.policy.grants_nothing().is_some();
+        nothing |= is_dead(&source.policy);
         warned |= !warnings.is_empty();
         lines.extend(text(source, &warnings));
         views.push(view(source, &warnings));
@@ -38,6 +42,11 @@ pub(super) fn run(check: &Check) -> Result<Answer, CliError> {
         _ => json!({ "policies": views }),
     };
     Ok(Answer::new(lines.join("\n"), json).ending(exit))
+}
+
+/// Whether an agent with this policy alone is paid for nothing.
+fn is_dead(policy: &Policy) -> bool {
+    matches!(policy.subject(), Subject::Agent(_)) && policy.grants_nothing().is_some()
 }
 
 fn warnings(policy: &Policy, float: Option<Money>) -> Vec<Warning> {
@@ -56,8 +65,8 @@ fn text(source: &Source, warnings: &[Warning]) -> Vec<String> {
     )];
     lines.extend(policy.rules().iter().map(rule_line));
     if let Some(reason) = policy.grants_nothing() {
-        let ends = "A node will not start on it alone.";
-        lines.push(format!("It grants nothing: {reason}. {ends}"));
+        let ends = if is_dead(policy) { "" } else { "; another policy may grant" };
+        lines.push(format!("It grants nothing: {reason}{ends}."));
     }
     lines.extend(warnings.iter().map(|warning| warning_line(&source.path, warning)));
     lines

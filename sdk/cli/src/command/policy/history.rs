@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_saphyr::Spanned;
 use tercet::client::{Client, PaymentsAsked};
 use tercet_api::payment::{PaymentPage, PaymentStatus, PaymentView};
 use tercet_policy::declared::Declared;
@@ -12,14 +13,17 @@ use tercet_policy::party::AgentId;
 use tercet_policy::refusal::Refusal;
 use tercet_policy::time::UnixSeconds;
 
-use super::file::{form, read_history};
-use super::payment::{Asked, PaymentFile, Who, money};
+use super::file::{Bad, form, read_history, yaml};
+use super::payment::{Asked, PaymentFile, Who};
 use crate::error::CliError;
 
+const WHAT: &str = "a list of payments";
 /// Payments on a page of the coordinator's.
 const PAGE_PAYMENTS: u16 = 200;
 /// Most pages that are fetched: two million payments.
 const PAGES_MAX: usize = 10_000;
+/// Most repetitions of one written payment.
+const TIMES_MAX: u32 = 100_000;
 
 /// What became of a payment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,6 +36,22 @@ pub(super) enum Fate {
     Refused,
     /// It was admitted, and never happened.
     Void,
+    /// People are asked; nothing was signed.
+    Asked,
+}
+
+/// What became of a payment that was made, for the trust in who was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Became {
+    /// It is on chain.
+    Settled,
+    /// The merchant did not take it.
+    MerchantRefused,
+    /// It was paid and nothing came.
+    Undelivered,
+    /// It was paid and is disputed.
+    Disputed,
 }
 
 /// A payment of the past.
@@ -41,6 +61,9 @@ pub(super) struct Past {
     pub(super) fate: Fate,
     /// Base units that count: what was settled, where that is known.
     pub(super) counted: Amount,
+    pub(super) became: Option<Became>,
+    /// Whether people were asked about it.
+    pub(super) by_people: bool,
 }
 
 /// Payments of the past, the oldest first.
@@ -51,68 +74,39 @@ pub(super) struct History {
     pub(super) left_out: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum HistoryFile {
-    Page(PaymentPage),
-    Views(Vec<PaymentView>),
-    Written(Vec<PastFile>),
-}
-
-/// A payment of the past as a file writes it.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct PastFile {
-    /// `paid`, `refused` or `void`.
-    #[serde(default)]
-    state: Fate,
-    /// What was settled of it.
-    #[serde(default)]
-    settled: Option<String>,
-    /// So many of the kind, at the same moment.
-    #[serde(default)]
-    times: Option<u32>,
-    #[serde(flatten)]
-    payment: PaymentFile,
-}
-
-/// Most repetitions of one written payment.
-const TIMES_MAX: u32 = 100_000;
-
-/// The payments of a file: the API's pages, or `[{"amount","to","service","at"}]`.
+/// The payments of a file: the API's page, or `[{"amount","to","service","at"}]`, as JSON or YAML.
 pub(super) fn read(path: &Path, who: &Who) -> Result<History, CliError> {
-    let history = match read_history::<serde_json::Value>(path)? {
-        // Told apart by what only the API writes, so that errors speak of the right form.
-        value if is_api(&value) => {
-            let file = serde_json::from_value(value);
-            let file = file.map_err(|e| form(path, "a page of payments", e.to_string()))?;
-            match file {
-                HistoryFile::Page(page) => of_views(page.payments),
-                HistoryFile::Views(views) => of_views(views),
-                HistoryFile::Written(_) => History::default(),
-            }
-        }
-        _ => {
-            let written: Vec<PastFile> = read_history(path)?;
-            of_written(&written, who).map_err(|reason| form(path, "a list of payments", reason))?
-        }
-    };
-    Ok(history)
+    let text = read_history(path)?;
+    if let Some(views) = of_api(path, &text)? {
+        return Ok(of_views(views));
+    }
+    let written: Vec<Spanned<PaymentFile>> = yaml(path, &text, WHAT)?;
+    of_written(&written, who).map_err(|bad| bad.of(path, WHAT))
 }
 
-fn is_api(value: &serde_json::Value) -> bool {
-    value.get("payments").is_some()
-        || value.get(0).is_some_and(|first| first.get("status").is_some())
+/// Told apart by what only the API writes, so that errors speak of the right form.
+fn of_api(path: &Path, text: &str) -> Result<Option<Vec<PaymentView>>, CliError> {
+    let bad = |error: serde_json::Error| form(path, "a page of payments", error.to_string());
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return Ok(None) };
+    if value.get("payments").is_some() {
+        let page: PaymentPage = serde_json::from_str(text).map_err(bad)?;
+        return Ok(Some(page.payments));
+    }
+    if value.get(0).is_some_and(|first| first.get("status").is_some()) {
+        return serde_json::from_str(text).map(Some).map_err(bad);
+    }
+    Ok(None)
 }
 
 /// Written payments, the oldest first; one without a time is an error.
-pub(super) fn of_written(written: &[PastFile], who: &Who) -> Result<History, String> {
+pub(super) fn of_written(written: &[Spanned<PaymentFile>], who: &Who) -> Result<History, Bad> {
     let mut payments = Vec::new();
-    for (place, file) in written.iter().enumerate() {
-        let named = |reason: String| format!("payment {}: {reason}", place.saturating_add(1));
-        let past = past(file, who).map_err(named)?;
-        let times = file.times.unwrap_or(1);
+    for file in written {
+        let bad = |reason| Bad { line: file.referenced.line(), reason };
+        let past = past(&file.value, who).map_err(bad)?;
+        let times = file.value.times.unwrap_or(1);
         if times > TIMES_MAX {
-            return Err(named(format!("times is at most {TIMES_MAX}")));
+            return Err(bad(format!("times is at most {TIMES_MAX}")));
         }
         payments.extend((0..times).map(|_| past.clone()));
     }
@@ -120,13 +114,17 @@ pub(super) fn of_written(written: &[PastFile], who: &Who) -> Result<History, Str
     Ok(History { payments, left_out: 0 })
 }
 
-fn past(file: &PastFile, who: &Who) -> Result<Past, String> {
-    let missing = || "a payment of the past has a time: write at".to_owned();
-    let at = file.payment.at.ok_or_else(missing)?;
-    let asked = file.payment.asked(who, at.0)?;
-    let settled = file.settled.as_deref().map(money).transpose()?;
-    let counted = settled.map_or_else(|| asked.intent.payment.amount(), |money| money.amount);
-    Ok(Past { asked, fate: file.state, counted })
+fn past(file: &PaymentFile, who: &Who) -> Result<Past, String> {
+    let asked = file.past(who)?;
+    let counted = file.settled.map_or_else(|| asked.intent.payment.amount(), |sum| sum.0.amount);
+    let fate = file.state.unwrap_or_default();
+    if fate != Fate::Paid && (file.settled.is_some() || file.became.is_some()) {
+        return Err("settled and became are for payments that were paid".into());
+    }
+    if counted > asked.intent.payment.amount() {
+        return Err("settled is at most the amount".into());
+    }
+    Ok(Past { asked, fate, counted, became: file.became, by_people: fate == Fate::Asked })
 }
 
 /// The coordinator's payments of an agent since a moment, the oldest first.
@@ -166,19 +164,24 @@ fn of_view(view: PaymentView) -> Option<Past> {
     if matches!(view.payment, Payment::X402Cancel(_)) {
         return None;
     }
-    let counted = view.payment.amount();
-    let intent = PaymentIntent {
+    let (counted, by_people) = (view.payment.amount(), view.approval.is_some());
+    let became = (view.status == PaymentStatus::Settled).then_some(Became::Settled);
+    let at = view.created_at;
+    let intent = view.approval.map(|approval| approval.intent.document);
+    let intent = intent.unwrap_or_else(|| PaymentIntent {
         version: INTENT_VERSION,
         id: view.id,
         agent: view.agent,
         wallet: view.wallet,
         payment: view.payment,
         declared: Declared::default(),
-        created_at: view.created_at,
-        expires_at: view.created_at,
-    };
-    let asked = Asked::of(intent, view.created_at);
-    Some(Past { asked, fate, counted })
+        created_at: at,
+        expires_at: at,
+    });
+    // No record holds these, and what is not known would break the rules that ask for it.
+    let (fee_wei, balance) = (Some(Amount::ZERO), Some(Amount::from_base_units(u128::MAX)));
+    let asked = Asked { fee_wei, balance, ..Asked::of(intent, at) };
+    Some(Past { asked, fate, counted, became, by_people })
 }
 
 /// What became of a recorded payment; nothing where a policy had not the last word.
@@ -194,7 +197,12 @@ fn fate(view: &PaymentView) -> Option<Fate> {
             Some(Fate::Refused)
         }
         PaymentStatus::Refused | PaymentStatus::Received | PaymentStatus::Failed => None,
+        PaymentStatus::AwaitingApproval => Some(Fate::Asked),
         PaymentStatus::Void => Some(Fate::Void),
-        _ => Some(Fate::Paid),
+        PaymentStatus::Signing
+        | PaymentStatus::Signed
+        | PaymentStatus::Submitted
+        | PaymentStatus::Unknown
+        | PaymentStatus::Settled => Some(Fate::Paid),
     }
 }

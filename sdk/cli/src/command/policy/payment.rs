@@ -1,92 +1,28 @@
-//! A payment as people write it, in cases, in histories and as flags, and its way to an
-//! [`Ask`].
+//! A payment that policies can be asked about, as one people wrote, as flags gave it or as an
+//! intent says it.
 //!
 //! Promises: it becomes a payment intent, so a policy is asked exactly as a node asks it.
 //!
 //! Does not protect against: a written payment that no agent would ask for.
 
+mod written;
+
 use alloy_primitives::{Address, address};
 use serde::Deserialize;
-use tercet_policy::ask::{Ask, MppAsk, MppIntent, MppMethod, VoucherSigner};
-use tercet_policy::chain::{Asset, Chain};
-use tercet_policy::context::Context;
-use tercet_policy::declared::{Declared, HttpMethod, SessionName};
-use tercet_policy::intent::{
-    INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, Transfer, X402Exact,
-};
+use tercet_policy::ask::{Ask, MppAsk};
+use tercet_policy::intent::PaymentIntent;
 use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
+use tercet_policy::registry::Payee;
 use tercet_policy::rules::{Money, Policy};
 use tercet_policy::subject::Subject;
 use tercet_policy::time::UnixSeconds;
 
-use super::moment::Moment;
-use crate::args::PayKind;
+pub(super) use written::{ApprovalFile, PaymentFile};
 
 const USDC: &str = "USDC";
 /// Stands for a wallet where no policy names one.
 const ANY_WALLET: Address = address!("0x0000000000000000000000000000000000000001");
-/// Stands for a payee where a case names none.
-const ANY_PAYEE: Address = address!("0x0000000000000000000000000000000000000002");
-/// How long an authorization is usable where a case does not say.
-const VALIDITY_SECONDS: u64 = 60;
-
-/// A payment as a file writes it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PaymentFile {
-    /// `transfer` or `x402`; without it, `x402` where a service is given.
-    #[serde(default)]
-    pub(super) pay: Option<PayKind>,
-    /// `"0.50 USDC"`, or `"0.50"`, in USDC.
-    pub(super) amount: String,
-    #[serde(default)]
-    pub(super) to: Option<Address>,
-    /// A URL, or its host.
-    #[serde(default)]
-    pub(super) service: Option<String>,
-    #[serde(default)]
-    pub(super) method: Option<HttpMethod>,
-    #[serde(default)]
-    pub(super) session: Option<SessionName>,
-    #[serde(default)]
-    pub(super) context: Context,
-    #[serde(default)]
-    pub(super) agent: Option<AgentId>,
-    #[serde(default)]
-    pub(super) wallet: Option<Address>,
-    #[serde(default)]
-    pub(super) chain: Option<Chain>,
-    #[serde(default)]
-    pub(super) validity_seconds: Option<u64>,
-    /// Most that the chain may take, in wei.
-    #[serde(default)]
-    pub(super) fee_wei: Option<Amount>,
-    #[serde(default)]
-    pub(super) mpp: Option<MppFile>,
-    /// What the wallet holds.
-    #[serde(default)]
-    pub(super) balance: Option<String>,
-    #[serde(default)]
-    pub(super) at: Option<Moment>,
-}
-
-/// What is particular to MPP, as a file writes it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MppFile {
-    intent: MppIntent,
-    #[serde(default)]
-    method: Option<MppMethod>,
-    #[serde(default)]
-    deposit: Option<String>,
-    #[serde(default)]
-    voucher_step: Option<String>,
-    #[serde(default)]
-    duration_seconds: Option<u64>,
-    #[serde(default)]
-    voucher_signer: Option<VoucherSigner>,
-}
 
 /// Who asks where a payment does not say.
 #[derive(Clone, Debug)]
@@ -109,6 +45,15 @@ impl Who {
     }
 }
 
+/// What somebody who is asked says to a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The name that the policy gives the person.
+    pub(super) by: String,
+    pub(super) approves: bool,
+    pub(super) at: UnixSeconds,
+}
+
 /// A payment that a policy can be asked about.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -116,6 +61,8 @@ pub(super) struct Asked {
     pub(super) fee_wei: Option<Amount>,
     pub(super) mpp: Option<MppAsk>,
     pub(super) balance: Option<Amount>,
+    /// What people say to it.
+    pub(super) said: Vec<Said>,
     /// The moment at which it is judged.
     pub(super) at: UnixSeconds,
 }
@@ -123,7 +70,7 @@ pub(super) struct Asked {
 impl Asked {
     /// What an intent asks at `at`.
     pub(super) const fn of(intent: PaymentIntent, at: UnixSeconds) -> Self {
-        Self { intent, fee_wei: None, mpp: None, balance: None, at }
+        Self { intent, fee_wei: None, mpp: None, balance: None, said: Vec::new(), at }
     }
 
     /// What a policy looks at.
@@ -140,80 +87,31 @@ impl Asked {
         Some(Money { amount: ask.amount, symbol, decimals })
     }
 
-    /// Who is paid, for people.
-    pub(super) fn payee(&self) -> String {
+    /// Who is paid, as counterparties are told apart.
+    pub(super) fn payee(&self) -> Option<Payee> {
         let payment = &self.intent.payment;
-        let service = payment.service().map(ToString::to_string);
-        service.or_else(|| payment.payee().map(|to| to.to_string())).unwrap_or_default()
-    }
-}
-
-impl PaymentFile {
-    /// The payment, asked by `who` at `now` where the file does not say.
-    pub(super) fn asked(&self, who: &Who, now: UnixSeconds) -> Result<Asked, String> {
-        let at = self.at.map_or(now, |at| at.0);
-        let intent = PaymentIntent {
-            version: INTENT_VERSION,
-            id: IntentId([0; 32]),
-            agent: self.agent.clone().unwrap_or_else(|| who.agent.clone()),
-            wallet: self.wallet.unwrap_or(who.wallet),
-            payment: self.payment(at)?,
-            declared: Declared {
-                method: self.method,
-                flow: None,
-                session: self.session.clone(),
-                context: self.context.clone(),
-            },
-            created_at: at,
-            expires_at: at.plus(VALIDITY_SECONDS),
-        };
-        let mpp = self.mpp.as_ref().map(|mpp| mpp.asked(self.method)).transpose()?;
-        let balance = self.balance.as_deref().map(|text| money(text).map(|money| money.amount));
-        Ok(Asked { intent, fee_wei: self.fee_wei, mpp, balance: balance.transpose()?, at })
+        Payee::of(payment.service(), payment.payee())
     }
 
-    fn payment(&self, at: UnixSeconds) -> Result<Payment, String> {
-        let money = money(&self.amount)?;
-        let chain = self.chain.unwrap_or(Chain::Base);
-        let asset = Asset::by_symbol(chain, money.symbol)
-            .ok_or_else(|| format!("there is no {} on {chain}", money.symbol))?;
-        let (token, amount, to) = (asset.token, money.amount, self.to.unwrap_or(ANY_PAYEE));
-        let pays_service = self.service.is_some() || self.mpp.is_some();
-        let implied = if pays_service { PayKind::X402 } else { PayKind::Transfer };
-        if self.pay.unwrap_or(implied) == PayKind::Transfer {
-            return Ok(Payment::Transfer(Transfer { chain, token, to, amount }));
+    /// Who is paid, for people.
+    pub(super) fn payee_text(&self) -> String {
+        match self.payee() {
+            Some(Payee::Service(service)) => service.to_string(),
+            Some(Payee::Recipient(recipient)) => recipient.to_string(),
+            None => String::new(),
         }
-        let resource = resource(self.service.as_deref())?;
-        let service = Service::of(&resource).map_err(|refusal| refusal.to_string())?;
-        let valid_before = at.plus(self.validity_seconds.unwrap_or(VALIDITY_SECONDS));
-        let paid = X402Exact { chain, token, to, amount, valid_before, resource, service };
-        Ok(Payment::X402Exact(paid))
     }
 }
 
-impl MppFile {
-    fn asked(&self, http_method: Option<HttpMethod>) -> Result<MppAsk, String> {
-        let amount = |text: &Option<String>| {
-            text.as_deref().map(|text| money(text).map(|money| money.amount)).transpose()
-        };
-        Ok(MppAsk {
-            intent: self.intent,
-            http_method: http_method.unwrap_or(HttpMethod::Get),
-            method: self.method.unwrap_or(MppMethod::Tempo),
-            deposit: amount(&self.deposit)?,
-            voucher_step: amount(&self.voucher_step)?,
-            duration_seconds: self.duration_seconds,
-            voucher_signer: self.voucher_signer.unwrap_or(VoucherSigner::SessionKey),
-        })
-    }
-}
+/// An amount in a file: `"0.50 USDC"`; a bare number is of USDC.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Sum(pub(super) Money);
 
-/// A URL as given; a bare host stands for its `https` root.
-fn resource(service: Option<&str>) -> Result<String, String> {
-    match service {
-        Some(url) if url.contains("://") => Ok(url.to_owned()),
-        Some(host) => Ok(format!("https://{host}/")),
-        None => Err("an x402 payment is for a service: name one, or pay by transfer".into()),
+impl TryFrom<String> for Sum {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        money(&text).map(Self)
     }
 }
 

@@ -1,16 +1,21 @@
-use std::path::PathBuf;
+mod backtest;
+mod cases;
+mod check;
+mod diff;
+mod explain;
+mod served;
+mod sign;
+mod starters;
+
+use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
-use tercet_policy::document::{Authority, AuthorityConfig};
-use tercet_policy::rules::SignedPolicy;
 
 use super::*;
 use crate::args::{Args, Command};
 use crate::exit::Exit;
-use crate::keyfile::AuthorityKey;
 
-const POLICY: &str = r#"
-policy: research-01
+const POLICY: &str = r#"policy: research-01
 epoch: 7
 applies_to: { agent: research-01 }
 rules:
@@ -20,6 +25,7 @@ rules:
 "#;
 const PAYEE: &str = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C";
 
+/// A folder with files, and the command.
 struct Desk {
     folder: tempfile::TempDir,
 }
@@ -29,101 +35,45 @@ impl Desk {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        path
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
     fn ask(&self, words: &[&str]) -> Result<Answer, CliError> {
-        let args = Args::try_parse_from([&["tercet", "policy"], words].concat()).unwrap();
+        let home = self.path("no-home");
+        let args = [&["tercet", "--home", &home, "policy"], words].concat();
+        let args = Args::try_parse_from(args).unwrap();
         let Command::Policy(command) = &args.command else { panic!("not a policy command") };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(command, &args))
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(Box::pin(run(command, &args)))
+    }
+
+    /// The exit code and the text of a command that does not succeed as a command.
+    fn fails(&self, words: &[&str]) -> (Exit, String) {
+        let error = self.ask(words).unwrap_err();
+        (error.exit(), error.to_string())
     }
 }
 
-#[test]
-fn explain_shows_every_rule_with_its_numbers() {
-    let desk = Desk::new();
-    let policy = desk.file("p.yaml", POLICY);
-    let past = desk.file(
-        "past.json",
-        &format!(
-            r#"[{{"amount":"0.80","to":"{PAYEE}","service":"api.search.example","at":1700000000}}]"#
-        ),
-    );
-    let (policy, past) = (policy.to_str().unwrap(), past.to_str().unwrap());
-    let ask = |amount: &str, service: &str| {
-        desk.ask(&[
-            "explain",
-            policy,
-            "--amount",
-            amount,
-            "--to",
-            PAYEE,
-            "--service",
-            service,
-            "--ledger",
-            past,
-            "--at",
-            "1700000060",
-        ])
-        .unwrap()
-    };
-    let small = ask("0.10", "api.search.example");
-    assert_eq!((small.exit, small.json["approved"].as_bool()), (Exit::Ok, Some(true)));
-    let large = ask("0.60", "api.search.example");
-    assert_eq!(large.exit, Exit::Refused);
-    let findings = large.json["decision"]["findings"].as_array().unwrap();
-    let kept: Vec<_> = findings.iter().map(|f| f["kept"].as_bool().unwrap()).collect();
-    assert_eq!(kept, [false, false, true]);
-    assert!(large.text.contains("already 0.8 USDC"), "{}", large.text);
-    let elsewhere = ask("0.10", "other.example");
-    assert_eq!(elsewhere.exit, Exit::Refused);
+/// A file of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 #[test]
-fn amounts_that_are_none_are_usage_errors() {
+fn the_reference_and_the_schema_are_printed() {
     let desk = Desk::new();
-    let policy = desk.file("p.yaml", POLICY);
-    for amount in ["1e6", "-1", "0x10", "１", "0.0000001", ""] {
-        let words = ["explain", policy.to_str().unwrap(), "--to", PAYEE, "--pay", "transfer"];
-        let error = desk.ask(&[&words[..], &[&format!("--amount={amount}")]].concat()).unwrap_err();
-        assert_eq!(error.exit(), Exit::Usage, "{amount}");
-    }
-}
-
-#[test]
-fn a_signed_policy_is_the_exact_text_under_all_keys() {
-    let desk = Desk::new();
-    let policy = desk.file("p.yaml", POLICY);
-    let keys = ["a.key", "b.key"].map(|name| desk.folder.path().join(name));
-    let made = keys.each_ref().map(|path| AuthorityKey::create(path).unwrap().public());
-    let once = desk.folder.path().join("once.json");
-    let [policy, once, a, b] =
-        [&policy, &once, &keys[0], &keys[1]].map(|path| path.to_str().unwrap());
-    desk.ask(&["sign", policy, "--key", a, "--out", once]).unwrap();
-    let twice = desk.ask(&["sign", once, "--key", a, "--key", b]).unwrap();
-    let signed: SignedPolicy = serde_json::from_value(twice.json).unwrap();
-    assert_eq!((signed.document.yaml.as_str(), signed.signatures.len()), (POLICY, 2));
-    let authority =
-        Authority::try_from(AuthorityConfig { keys: made.to_vec(), threshold: 2 }).unwrap();
-    assert_eq!(signed.open_policy(&authority).unwrap().epoch(), 7);
-}
-
-#[test]
-fn a_policy_that_grants_nothing_is_told_apart() {
-    let desk = Desk::new();
-    let text = POLICY.replace("  - allow: { services: [api.search.example] }\n", "");
-    let policy = desk.file("p.yaml", &text);
-    let answer = desk.ask(&["check", policy.to_str().unwrap()]).unwrap();
-    assert_eq!(
-        (answer.exit, answer.json["grants_nothing"]["code"].as_str()),
-        (Exit::Refused, Some("no_allow_rule"),)
-    );
-    let bad = desk.file("bad.yaml", "policy: x\nepoch: 1\nnonsense: 2\n");
-    let error = desk.ask(&["check", bad.to_str().unwrap()]).unwrap_err();
-    assert_eq!(error.exit(), Exit::Setup);
-    assert!(error.to_string().contains("line 3"), "{error}");
+    let reference = desk.ask(&["reference"]).unwrap();
+    let held = std::fs::read_to_string(repository("policy/REFERENCE.md")).unwrap();
+    assert_eq!(reference.text, held.trim_end());
+    assert!(reference.json["rules"].as_array().is_some_and(|rules| rules.len() > 15));
+    let schema = desk.ask(&["schema"]).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&schema.text).unwrap(), schema.json);
+    assert!(schema.json["properties"]["rules"].is_object());
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 use tercet_policy::decision::{Decision, Outcome, Verdict};
-use tercet_policy::rules::{Money, Policy};
+use tercet_policy::rules::{Money, Policy, Rule};
 use tercet_policy::time::UnixSeconds;
 
 use super::super::explain::verdict_word;
@@ -24,6 +24,7 @@ pub(super) struct Report {
     policy: String,
     replayed: usize,
     left_out: usize,
+    stops: usize,
     changes: Vec<Change>,
     rules: Vec<RuleTotal>,
 }
@@ -45,6 +46,7 @@ struct Change {
 /// How often a rule of the draft was not kept.
 #[derive(Clone, Debug, Serialize)]
 struct RuleTotal {
+    /// Place of its entry in the file, from 0.
     rule: usize,
     line: u64,
     kind: String,
@@ -64,7 +66,8 @@ struct Sums(BTreeMap<&'static str, Money>);
 impl Sums {
     fn add(&mut self, money: Option<Money>) {
         let Some(money) = money else { return };
-        let sum = self.0.entry(money.symbol).or_insert(Money { amount: Default::default(), ..money });
+        let sum =
+            self.0.entry(money.symbol).or_insert(Money { amount: Default::default(), ..money });
         sum.amount = sum.amount.checked_add(money.amount).unwrap_or(sum.amount);
     }
 
@@ -75,8 +78,8 @@ impl Sums {
 
 impl Report {
     pub(super) fn new(draft: &Policy, left_out: usize) -> Self {
-        let total = |(rule, held): (usize, &tercet_policy::rules::Rule)| RuleTotal {
-            rule,
+        let total = |held: &Rule| RuleTotal {
+            rule: held.place(),
             line: held.line(),
             kind: held.kind().word().to_owned(),
             refuses: 0,
@@ -85,9 +88,9 @@ impl Report {
             amounts: Vec::new(),
             sums: Sums::default(),
         };
-        let rules = draft.rules().iter().enumerate().map(total).collect();
+        let rules = draft.rules().iter().map(total).collect();
         let policy = draft.name().to_owned();
-        Self { policy, replayed: 0, left_out, changes: Vec::new(), rules }
+        Self { policy, replayed: 0, left_out, stops: 0, changes: Vec::new(), rules }
     }
 
     /// Takes a payment in: what the draft says, and what the policy in force says, where it is
@@ -97,8 +100,12 @@ impl Report {
         self.count(past, is);
         let recorded = match past.fate {
             Fate::Refused => Verdict::Refuse,
+            Fate::Asked => Verdict::AskHuman,
+            Fate::Paid | Fate::Void if past.by_people => Verdict::AskHuman,
             Fate::Paid | Fate::Void => Verdict::Approve,
         };
+        let stops = is.violations().any(|found| found.freezes);
+        self.stops = self.stops.saturating_add(usize::from(stops));
         let before = was.map_or(recorded, |was| was.verdict);
         if before == is.verdict {
             return;
@@ -107,7 +114,7 @@ impl Report {
         self.changes.push(Change {
             at: past.asked.at,
             amount: money.map_or_else(String::new, |money| money.to_string()),
-            payee: past.asked.payee(),
+            payee: past.asked.payee_text(),
             was: before,
             is: is.verdict,
             because: because(is, was),
@@ -118,7 +125,8 @@ impl Report {
     fn count(&mut self, past: &Past, is: &Decision) {
         let opinions = is.policies.iter().filter(|opinion| opinion.policy == self.policy);
         for found in opinions.flat_map(|opinion| &opinion.findings) {
-            let Some(total) = self.rules.get_mut(found.rule) else { continue };
+            let of = |total: &&mut RuleTotal| total.rule == found.rule && total.kind == found.kind;
+            let Some(total) = self.rules.iter_mut().find(of) else { continue };
             let counter = match found.outcome {
                 Outcome::Kept => continue,
                 Outcome::Refuses => &mut total.refuses,
@@ -149,7 +157,9 @@ fn because(is: &Decision, was: Option<&Decision>) -> Vec<String> {
     match (now.is_empty(), is.verdict, was) {
         (false, ..) => now,
         (true, Verdict::Refuse, _) => vec!["no rule grants it".to_owned()],
-        (true, _, Some(was)) => said(was).into_iter().map(|rule| format!("no longer: {rule}")).collect(),
+        (true, _, Some(was)) => {
+            said(was).into_iter().map(|rule| format!("no longer: {rule}")).collect()
+        }
         (true, _, None) => Vec::new(),
     }
 }
@@ -162,6 +172,9 @@ pub(super) fn answer(draft: &Source, held: Option<&Source>, report: &Report) -> 
     for (verdict, (number, sums)) in &newly {
         let sums = if sums.is_empty() { String::new() } else { format!(", {}", sums.join(", ")) };
         lines.push(format!("  newly {}: {number}{sums}", verdict_word(*verdict)));
+    }
+    if report.stops > 0 {
+        lines.push(format!("  would stop the agent: {} times", report.stops));
     }
     lines.extend(changes(report));
     lines.extend(totals(report));
@@ -179,6 +192,7 @@ pub(super) fn answer(draft: &Source, held: Option<&Source>, report: &Report) -> 
         "newly_refused": refused,
         "newly_approved": approved,
         "newly_asked": asked,
+        "stops": report.stops,
         "changes": report.changes,
         "rules": report.rules,
         "cannot_know": UNKNOWN,
@@ -235,7 +249,11 @@ fn totals(report: &Report) -> Vec<String> {
             total.amounts.join(", "),
         ]
     };
-    let rows: Vec<_> = report.rules.iter().map(row).collect();
+    let broken = |total: &&RuleTotal| [total.refuses, total.asks, total.warns] != [0, 0, 0];
+    let rows: Vec<_> = report.rules.iter().filter(broken).map(row).collect();
+    if rows.is_empty() {
+        return vec!["every payment keeps to every rule of the draft".to_owned()];
+    }
     let mut lines = vec!["rules of the draft that were not kept:".to_owned()];
     lines.extend(table::lines(["line", "rule", "refuses", "asks", "warns", "of"], &rows));
     lines
