@@ -51,8 +51,8 @@ pub(super) async fn create(
     let opened = document.clone().open_report(app.directory(), &row, now).map_err(bad_report)?;
     let report = ReportRecord { document: document.clone(), row: opened };
     let fresh = app.store().put_report(&report).await?;
-    if fresh && let Err(error) = app.book().lock().report(&report.row) {
-        tracing::warn!(payment = %id, %error, "the preview does not know the payment");
+    if fresh {
+        app.book().lock().report(&report.row);
     }
     if let Some(enrolled) = app.directory().agent(agent) {
         let node = &enrolled.enrolment.document.keys(Party::Operator).id;

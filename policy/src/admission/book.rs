@@ -78,17 +78,10 @@ impl Book {
         Ok(())
     }
 
-    /// Takes in what an agent reports of a payment; the same again changes nothing.
-    ///
-    /// # Errors
-    /// [`LedgerError::UnknownIntent`] for a payment that this book does not know.
-    pub fn report(&mut self, row: &ReportRow) -> Result<(), LedgerError> {
-        let id = row.intent();
-        if self.state(&id).is_none() {
-            return Err(LedgerError::UnknownIntent(id));
-        }
+    /// Takes in what an agent reports of a payment; the same again changes nothing. The row was
+    /// made from the payment's own, so it counts where that is forgotten as well.
+    pub fn report(&mut self, row: &ReportRow) {
         self.experience.report(row);
-        Ok(())
     }
 
     /// Where the payment of an intent stands, while it is remembered; [`SpendState::Reserved`]

@@ -15,6 +15,8 @@ pub(super) struct Series {
     nodes: Vec<u128>,
     /// Places at the front that were dropped.
     dropped: usize,
+    /// Of all values, the dropped ones too that the tree still holds.
+    total: u128,
 }
 
 const fn low_bit(i: usize) -> usize {
@@ -36,11 +38,13 @@ impl Series {
         }
         self.seqs.push(seq);
         self.nodes.push(node);
+        self.total = self.total.saturating_add(value);
     }
 
     /// Replaces the value of the payment `seq`, if it has one here.
     pub(super) fn replace(&mut self, seq: Seq, old: u128, new: u128) {
         let Ok(place) = self.seqs.binary_search(&seq) else { return };
+        self.total = self.total.saturating_sub(old).saturating_add(new);
         let mut i = place.saturating_add(1);
         while let Some(node) = i.checked_sub(1).and_then(|at| self.nodes.get_mut(at)) {
             // The node contains the old value, so this order neither wraps nor saturates.
@@ -64,7 +68,7 @@ impl Series {
 
     /// The sum of the values of `seq` and later payments.
     pub(super) fn sum_from(&self, seq: Seq) -> u128 {
-        self.prefix(self.nodes.len()).saturating_sub(self.prefix(self.first_at(seq)))
+        self.total.saturating_sub(self.prefix(self.first_at(seq)))
     }
 
     /// The first payment with which the sum from `seq` on reaches `enough`.
@@ -105,6 +109,7 @@ impl Series {
 
     fn rebuild(&mut self) {
         let count = self.nodes.len();
+        self.total = self.total.saturating_sub(self.prefix(self.dropped));
         // Undoes the sums from the last to the first, so that every node is its own value again.
         for i in (1..=count).rev() {
             let value = self.node(i);

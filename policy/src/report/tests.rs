@@ -27,21 +27,19 @@ fn a_report_counts_once_for_who_was_paid() {
     let paid = paid(1);
     let mut book = Book::new();
     let opened = open(report(&paid), 7, &paid).unwrap();
-    assert!(book.report(&opened).is_err(), "of a payment that nobody knows");
-    book.record(&paid).unwrap();
     let payee = Payee::of(paid.service.as_ref(), paid.recipient).unwrap();
     let of = |book: &Book| book.experience().unwrap().of(&payee);
     for _ in 0..9 {
-        book.report(&opened).unwrap();
+        book.report(&opened);
         assert_eq!(of(&book), Outcomes { undelivered: 1, ..Outcomes::default() });
     }
     // Said anew at another time, it is still said of the same payment.
     let later = open(Report { at: NOW.plus(9), ..report(&paid) }, 7, &paid).unwrap();
-    book.report(&later).unwrap();
+    book.report(&later);
     assert_eq!(of(&book).undelivered, 1);
     for outcome in ReportKind::ALL {
         let other = open(Report { outcome, ..report(&paid) }, 7, &paid).unwrap();
-        book.report(&other).unwrap();
+        book.report(&other);
     }
     assert_eq!(of(&book), Outcomes { settled: 0, refused: 1, undelivered: 1, disputed: 1 });
     assert_eq!(of(&book).score(80), 32, "80 * 10 / 25: all that one payment can do");
@@ -75,6 +73,16 @@ fn a_report_is_of_the_agent_s_own_payment() {
         let refused = open(wrong, 7, &paid);
         assert_eq!(refused, Err(ReportError::OtherPayment { intent, agent }));
     }
+}
+
+#[test]
+fn a_payment_can_be_reported_for_ninety_days() {
+    let paid = paid(1);
+    let until = paid.at.plus(REPORT_SECONDS_MAX);
+    let open = |now| Signed::by(report(&paid), &key(7)).unwrap().open_report(&Anybody, &paid, now);
+    assert!(open(until).is_ok());
+    let late = open(until.plus(1));
+    assert_eq!(late, Err(ReportError::TooLate { intent: paid.intent, until }));
 }
 
 #[test]

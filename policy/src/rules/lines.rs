@@ -45,3 +45,6 @@ impl RuleKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,7 +234,7 @@ impl State {
 
     fn apply_report(&mut self, row: &ReportRow) -> Result<bool, JournalError> {
         let is_news = !self.book.experience()?.has(&row.intent(), row.kind());
-        self.book.report(row)?;
+        self.book.report(row);
         Ok(is_news)
     }
 

@@ -40,7 +40,15 @@ impl Figure {
 
 /// Name, unit, target, direction: all figures that this program can measure.
 const KNOWN: &[(&str, &str, Option<f64>, Better)] = &[
+    ("policy_decide_p50_us", "us", None, Better::Lower),
     ("policy_decide_p99_us", "us", Some(50.0), Better::Lower),
+    ("policy_decide_p99_us_1k", "us", None, Better::Lower),
+    ("policy_decide_p99_us_10k", "us", None, Better::Lower),
+    ("policy_decide_p99_us_100k", "us", Some(50.0), Better::Lower),
+    ("policy_decide_p99_us_1m", "us", None, Better::Lower),
+    ("policy_decide_p99_us_10m", "us", None, Better::Lower),
+    ("policy_load_1000_ms", "ms", Some(1_000.0), Better::Lower),
+    ("ledger_bytes_per_payment", "B", None, Better::Lower),
     ("admit_p50_ms", "ms", None, Better::Lower),
     ("admit_p99_ms", "ms", None, Better::Lower),
     ("admits_per_s", "1/s", None, Better::Higher),

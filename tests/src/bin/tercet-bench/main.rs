@@ -72,7 +72,7 @@ async fn main() -> ExitCode {
 
 async fn measure(part: &str, scale: Scale, figures: &mut Figures) -> Result<()> {
     match part {
-        "policy" => examples::policy(figures).await,
+        "policy" => examples::policy(scale, figures).await,
         "admit" => examples::admit(scale, figures).await,
         "primes" => examples::primes(scale, figures).await,
         "sign" => examples::sign(scale, figures).await,

@@ -121,6 +121,21 @@ async fn this_nodes_own_rules_must_approve_too_and_do_not_count_a_payment_twice(
 }
 
 #[tokio::test]
+async fn a_higher_fee_never_passes_this_nodes_own_max_fee() {
+    let place = Place::empty();
+    // 60,000 gas at 2,000 wei.
+    let own = format!("{}  - max_fee: 0.00000000012 ETH\n", policy_text(1, "0.25 USDC"));
+    let home = Arc::new(Home::open(&place.path()).unwrap());
+    let pins = Pins { own_policies: vec![Policy::parse(&own).unwrap()], ..pins() };
+    let journal = Journal::open(home, pins, NOW).await.unwrap();
+    prepare(&journal, "10 USDC").await;
+    for (fee, expected) in [(1_000, "ok"), (2_001, "policy"), (2_000, "ok"), (2_000, "ok")] {
+        let proposal = proposal(&journal, transfer(1), Some(fees(5, fee)));
+        assert_eq!(code(&journal.admit(proposal, NOW).await), expected, "{fee}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_policy_or_under_a_freeze_nothing_is_admitted() {
     let place = Place::empty();
     let journal = place.open().await.unwrap();
