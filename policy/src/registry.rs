@@ -39,14 +39,12 @@ use crate::intent::Service;
 use crate::party::BadName;
 
 pub use country::{Country, UnknownCountry};
+pub(crate) use experience::PayeePlace;
 pub use experience::{
     DISPUTED_WEIGHT, Experience, Outcomes, Payee, REFUSED_WEIGHT, TRUST_WEIGHT, TrustScore,
     UNDELIVERED_WEIGHT,
 };
-pub(crate) use experience::PayeePlace;
-pub use signed::{
-    AuthenticRegistry, RegistryDocument, RegistryError, RegistryPin, SignedRegistry,
-};
+pub use signed::{AuthenticRegistry, RegistryDocument, RegistryError, RegistryPin, SignedRegistry};
 
 /// Largest registry file, in bytes: as a policy's, so that it fits every frame a policy fits.
 pub const REGISTRY_BYTES_MAX: usize = 128 * 1024;
