@@ -20,11 +20,15 @@ pub enum Exit {
     Setup = 6,
     /// The chain shows the payment, and the merchant delivered nothing.
     NotDelivered = 7,
+    /// An analysis found a payment that shows the contrary.
+    Counterexample = 8,
+    /// An analysis showed neither.
+    NotProved = 9,
 }
 
 impl Exit {
     /// All codes, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Failure,
         Self::Usage,
@@ -33,6 +37,8 @@ impl Exit {
         Self::Unreachable,
         Self::Setup,
         Self::NotDelivered,
+        Self::Counterexample,
+        Self::NotProved,
     ];
 
     /// The number.
@@ -53,6 +59,8 @@ impl Exit {
             Self::Unreachable => "unreachable",
             Self::Setup => "setup",
             Self::NotDelivered => "not_delivered",
+            Self::Counterexample => "counterexample",
+            Self::NotProved => "not_proved",
         }
     }
 
@@ -68,6 +76,8 @@ impl Exit {
             Self::Unreachable => "the coordinator, the chain or the merchant does not answer",
             Self::Setup => "a file or a setting is not as it needs to be; `tercet doctor` tells",
             Self::NotDelivered => "paid, and the merchant delivered nothing",
+            Self::Counterexample => "not so: a payment shows the contrary",
+            Self::NotProved => "neither proved nor disproved",
         }
     }
 }
@@ -82,7 +92,9 @@ Exit codes:
   4  the payment may or may not settle; `tercet payment show ID` tells
   5  the coordinator, the chain or the merchant does not answer
   6  a file or a setting is not as it needs to be; `tercet doctor` tells
-  7  paid, and the merchant delivered nothing";
+  7  paid, and the merchant delivered nothing
+  8  not so: a payment shows the contrary
+  9  neither proved nor disproved";
 
 #[cfg(test)]
 mod tests {
