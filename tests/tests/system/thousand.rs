@@ -88,6 +88,7 @@ impl Trial {
         }
         let courier = |party| if party == Party::Agent { agents.url() } else { operators.url() };
         cluster.house.write_configs(courier, &cluster.plan.text)?;
+        restart_coordinator(&mut cluster).await?;
         if let Some(own) = own {
             let seat = cluster.house.seat(Party::Operator);
             std::fs::write(seat.folder.join("own.yaml"), own)?;
@@ -112,11 +113,12 @@ impl Trial {
             self.cluster.nodes.remove(&Party::Operator).context("the operator's node")?;
         let line = self.cluster.house.line()?;
         let killing = async {
-            while self.admissions_told() < after {
+            let begun = Instant::now();
+            while self.admissions_told() < after && begun.elapsed() < PATIENCE {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             operator.kill();
-            Ok(self.cluster.house.start_node(Party::Operator, &[]).await?)
+            self.cluster.house.start_node(Party::Operator, &[]).await
         };
         let (posted, started) = tokio::join!(post_all(&line, intents), killing);
         self.cluster.nodes.insert(Party::Operator, started?);
