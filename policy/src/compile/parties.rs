@@ -50,7 +50,7 @@ pub(super) fn block(rule: &Block) -> String {
     let services =
         |list: &Services| service(any(list.entries().iter().flat_map(|entry| blocked(entry))));
     // Nobody can say of a payee without a category that it is not in one that is blocked.
-    let trade = |named| format!("(!(resource has category) || {})", categories(named));
+    let trade = |named| format!("(if resource has category then {} else true)", categories(named));
     any([
         named.assets.as_ref().map(assets),
         named.chains.as_ref().map(chains),

@@ -29,7 +29,7 @@ pub(crate) const MUTANTS: [Mutant; 44] = [
     ("block", "resource.recipient", "resource.wallet"),
     ("block", ":*\"", ":\""),
     ("block", ".\"", "\""),
-    ("block", "!(resource has category) || ", "resource has category && "),
+    ("block", "else true)", "else false)"),
     ("block", "resource.chain == ", "resource.chain != "),
     ("block", " || ", " && "),
     ("trust", ">=", ">"),

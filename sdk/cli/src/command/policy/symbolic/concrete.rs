@@ -18,6 +18,8 @@ use crate::error::CliError;
 const DECIMALS: u8 = 6;
 /// More than any wallet holds, for rules about a share of it.
 const BALANCE: &str = "1000000000000";
+/// Beyond any decimal that an agent would declare.
+const DECIMAL_MAX: &str = "1000000000.0";
 const METHODS: [&str; 2] = ["GET", "POST"];
 
 /// A payment with everything that it hangs on, as files write it.
@@ -89,7 +91,8 @@ impl Witness {
         };
         let listed = |fact: &str, names: &std::collections::BTreeSet<String>| {
             let names = of(&mut names.iter().map(String::as_str));
-            format!("(!(resource has {fact}) || {names}.contains(resource.{fact}))")
+            // The language sees no other way to ask whether there is one first.
+            format!("(if resource has {fact} then {names}.contains(resource.{fact}) else true)")
         };
         let names = &self.names;
         let mut all = vec![
@@ -105,14 +108,19 @@ impl Witness {
             "((resource has service) == (resource has endpoint))".to_owned(),
             "(resource has service || !(resource has http_method))".to_owned(),
         ];
-        // Beyond that a whole number is none that JSON carries.
-        let whole = self.context.iter().filter(|(_, kind)| *kind == ContextKind::Long);
-        all.extend(whole.map(|(name, _)| {
-            let most = JSON_INTEGER_MAX;
-            format!(
-                "(!(context has {name}) || \
-                 (context.{name} >= -{most} && context.{name} <= {most}))"
-            )
+        all.extend(self.context.iter().filter_map(|(name, kind)| {
+            let range = match kind {
+                // Beyond that a whole number is none that JSON carries.
+                ContextKind::Long => format!(
+                    "context.{name} >= -{JSON_INTEGER_MAX} && context.{name} <= {JSON_INTEGER_MAX}"
+                ),
+                ContextKind::Decimal => format!(
+                    "context.{name}.lessThanOrEqual(decimal(\"{DECIMAL_MAX}\")) && \
+                     context.{name}.greaterThanOrEqual(decimal(\"-{DECIMAL_MAX}\"))"
+                ),
+                ContextKind::Bool | ContextKind::String => return None,
+            };
+            Some(format!("(if context has {name} then {range} else true)"))
         }));
         all.join(" && ")
     }
