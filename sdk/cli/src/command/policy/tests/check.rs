@@ -42,7 +42,7 @@ fn warnings_name_file_and_line_and_can_fail() {
 }
 
 /// What is wrong in a policy, its line, and a word of the reason.
-const BAD: [(&str, &str, u64, &str); 17] = [
+const BAD: [(&str, &str, u64, &str); 18] = [
     ("rules:", "rule:", 4, "rule"),
     ("  - max_amount:", "  - max_amont:", 5, "max_amont"),
     ("per: day }", "per: day, hourly: yes }", 6, "hourly"),
@@ -56,6 +56,7 @@ const BAD: [(&str, &str, u64, &str); 17] = [
     ("per: day }", "per: day, calendar: Europe/Atlantis }", 6, "Europe/Atlantis"),
     ("per: day }", "per: day, per: week }", 6, "per"),
     ("epoch: 7\n", "epoch: 7\nepoch: 8\n", 3, "epoch"),
+    ("epoch: 7\n", "epoch: 7\nlists:\n  v: [a.example]\n  v: [b.example]\n", 5, "v"),
     ("epoch: 7", "epoch: 0", 2, "epoch"),
     ("{ agent: research-01 }", "{ agent: Research 01 }", 3, "Research 01"),
     ("[api.search.example]", "[API.example]", 7, "API.example"),
