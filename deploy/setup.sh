@@ -20,6 +20,18 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
 fi
 
+if ! command -v "${CVC5:-cvc5}" >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "setup: installing cvc5, the solver that proves policies"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq cvc5 >/dev/null
+    else
+        echo "setup: cvc5 is missing. \`tercet policy prove\` and its tests call it to analyse policies." >&2
+        echo "setup: install it, for example: sudo apt-get install cvc5; or name the program in CVC5" >&2
+        exit 1
+    fi
+fi
+
 command -v cargo >/dev/null || {
     echo "setup: cargo is missing. Install Rust with rustup, then run this again." >&2
     exit 1

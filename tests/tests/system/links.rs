@@ -43,6 +43,18 @@ fn the_policy_has_no_runtime_no_http_and_no_provider() {
     assert_links_none("tercet-policy", &["tokio", "reqwest", "hyper", "alloy_provider", "sqlx"]);
 }
 
+/// Analysis starts a solver: in the command line, never beside a share or in the coordinator.
+#[test]
+fn only_the_command_line_analyses_policies() {
+    let analysis = ["cedar_policy_symcc"];
+    for package in
+        ["tercet-policy", "tercet-signer", "tercet-signer-node", "tercet-coordinator", "tercet"]
+    {
+        assert_links_none(package, &analysis);
+    }
+    assert!(linked("tercet-cli").contains(analysis[0]), "it is not what cargo tree calls it");
+}
+
 #[test]
 fn a_ban_would_be_noticed() {
     let linked = linked("tercet-signer-node");
