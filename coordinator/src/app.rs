@@ -21,7 +21,7 @@ use crate::payment::book::SharedBook;
 use crate::payment::driver::Running;
 use crate::relay::Relay;
 use crate::replay::Replays;
-use crate::shelf::Shelf;
+use crate::shelf::{self, Shelf};
 use crate::store::{Store, StoreError};
 
 /// A running coordinator. Cheap to clone.
@@ -236,7 +236,11 @@ impl App {
         let theirs = policies
             .into_iter()
             .filter(|policy| policy.agent.as_ref().is_none_or(|agent| agents.contains(agent)));
-        documents.extend(theirs.map(|policy| ToNode::Policy { document: policy.document }));
+        for policy in theirs {
+            let grounds = shelf::grounds(self.store(), &policy, self.authority()).await?;
+            let all = grounds.into_iter().chain([policy.document]);
+            documents.extend(all.map(|document| ToNode::Policy { document }));
+        }
         let registry = self.store().registry().await?;
         documents.extend(registry.map(|r| ToNode::Registry { document: r.document }));
         // Last, as they are judged by what came before.

@@ -1,7 +1,8 @@
 //! The documents that payments are judged by, in memory beside the store: the policies in force
 //! and the counterparty registry.
 //!
-//! Promises: what is here was opened with the quorum of the authority that is pinned now.
+//! Promises: what is here was opened with the authority that is pinned now: with its quorum, or
+//! with one of its keys where a policy only tightens the one before it.
 //!
 //! Refuses: to leave a stored document out because it does not open any more (another authority,
 //! a file that this version does not understand). Whoever it would judge is refused until a newer
@@ -15,10 +16,42 @@ use tercet_policy::document::Authority;
 use tercet_policy::party::AgentId;
 use tercet_policy::registry::AuthenticRegistry;
 use tercet_policy::rows::PolicyEpochs;
-use tercet_policy::rules::{AuthenticPolicy, Policy, PolicySet};
+use tercet_policy::rules::{AuthenticPolicy, Policy, PolicySet, SignedPolicy};
 use tercet_policy::subject::Subject;
 
-use crate::store::{PolicyRecord, RegistryRecord, Store, StoreError};
+use crate::store::{PolicyRecord, PolicyWish, RegistryRecord, Store, StoreError};
+
+/// What a policy stands on that fewer than the quorum signed, because it only tightens what was in
+/// force: the last one before it that the quorum signed, and those in between, oldest first.
+///
+/// # Errors
+/// [`StoreError`]
+pub async fn grounds(
+    store: &Store,
+    record: &PolicyRecord,
+    authority: &Authority,
+) -> Result<Vec<SignedPolicy>, StoreError> {
+    let by_quorum = |document: &SignedPolicy| document.clone().open_policy(authority).is_ok();
+    if by_quorum(&record.document) {
+        return Ok(Vec::new());
+    }
+    let subject = Some(record.subject.clone());
+    let wish = PolicyWish { subject, limit: i64::MAX, ..PolicyWish::default() };
+    let mut grounds = Vec::new();
+    for placed in store.policies(&wish).await? {
+        let document = placed.record.document;
+        if placed.record.epoch >= record.epoch {
+            continue;
+        }
+        let last = by_quorum(&document);
+        grounds.push(document);
+        if last {
+            break;
+        }
+    }
+    grounds.reverse();
+    Ok(grounds)
+}
 
 /// The documents in force.
 #[derive(Debug, Default)]
@@ -62,14 +95,20 @@ impl Shelf {
     /// # Errors
     /// [`StoreError`]
     pub async fn load(store: &Store, authority: &Authority) -> Result<Self, StoreError> {
-        let shelf = Self::default();
-        let mut inner = shelf.write();
-        let policies = store.policies_in_force().await;
-        let registry = store.registry().await;
-        policies?.into_iter().for_each(|record| inner.load_policy(record, authority));
-        registry?.into_iter().for_each(|record| inner.load_registry(record, authority));
-        drop(inner);
-        Ok(shelf)
+        let mut inner = Inner::default();
+        let registry = store.registry().await?;
+        for record in store.policies_in_force().await? {
+            let grounds = grounds(store, &record, authority).await?;
+            inner.load_policy(record, &grounds, authority);
+        }
+        registry.into_iter().for_each(|record| inner.load_registry(record, authority));
+        Ok(Self(RwLock::new(inner)))
+    }
+
+    /// The policy in force for a subject.
+    #[must_use]
+    pub fn policy(&self, subject: &Subject) -> Option<Arc<AuthenticPolicy>> {
+        self.read().policies.get(subject).cloned()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -136,8 +175,18 @@ impl Shelf {
 }
 
 impl Inner {
-    fn load_policy(&mut self, record: PolicyRecord, authority: &Authority) {
-        match record.document.open_policy(authority) {
+    fn load_policy(
+        &mut self,
+        record: PolicyRecord,
+        grounds: &[SignedPolicy],
+        authority: &Authority,
+    ) {
+        let mut held: Option<AuthenticPolicy> = None;
+        for before in grounds {
+            let after = held.as_deref();
+            held = before.clone().open_policy_after(authority, after).ok().or(held);
+        }
+        match record.document.open_policy_after(authority, held.as_deref()) {
             Ok(policy) => self.put_policy(policy),
             Err(error) => {
                 let subject = record.subject;

@@ -12,7 +12,7 @@ use tercet_api::policy::{PolicyPage, PolicyView};
 use tercet_api::problem::{Problem, ProblemCode};
 use tercet_api::relay::ToNode;
 use tercet_policy::party::AgentId;
-use tercet_policy::rules::{PolicyError, SignedPolicy};
+use tercet_policy::rules::{AuthenticPolicy, Policy, PolicyError, SignedPolicy};
 use tercet_policy::subject::Subject;
 
 use super::HttpError;
@@ -71,7 +71,7 @@ async fn take(
     document: SignedPolicy,
     expected: Option<Subject>,
 ) -> Result<(StatusCode, Json<PolicyView>), HttpError> {
-    let opened = document.clone().open_policy(app.authority()).map_err(bad_policy)?;
+    let opened = open(app, &document)?;
     let subject = opened.subject().clone();
     let agent = match &expected {
         Some(Subject::Agent(agent)) => Some(agent),
@@ -105,6 +105,16 @@ async fn take(
         None => app.push_to_all(&ToNode::Policy { document }),
     }
     Ok((StatusCode::CREATED, Json(view(record, true))))
+}
+
+/// Opens a policy as what follows the one in force for its subject, as nodes do: a stricter one
+/// takes one key of the authority, any other its quorum.
+fn open(app: &App, document: &SignedPolicy) -> Result<AuthenticPolicy, HttpError> {
+    // Read unopened to find the one held; what counts is read again once it is opened.
+    let read = Policy::parse(&document.document.yaml).map_err(bad_policy)?;
+    let held = app.shelf().policy(read.subject());
+    let held = held.as_deref().map(AuthenticPolicy::policy);
+    document.clone().open_policy_after(app.authority(), held).map_err(bad_policy)
 }
 
 /// A wallet's policy names the agent that owns the wallet.

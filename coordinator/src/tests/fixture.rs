@@ -28,6 +28,8 @@ pub(super) const TOKEN: &str = "a-read-token-of-the-tests";
 pub(super) const PAYEE: Address = Address::repeat_byte(0x55);
 pub(super) const WALLET: Address = Address::repeat_byte(0x77);
 pub(super) const OTHER_WALLET: Address = Address::repeat_byte(0x78);
+/// A wallet of research-01's own, of which no share is with the nodes.
+pub(super) const OWN_WALLET: Address = Address::repeat_byte(0x99);
 
 pub(super) fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -91,17 +93,33 @@ pub(super) fn policy(name: &str, epoch: u64) -> SignedPolicy {
     })
 }
 
+/// A policy's text under the quorum's signatures.
+pub(super) fn signed_policy(yaml: &str) -> SignedPolicy {
+    by_quorum(PolicyDocument { yaml: yaml.to_owned() })
+}
+
 pub(super) fn intent(name: &str, id: u8, payment: Payment) -> SignedIntent {
+    let wallet = if name == "research-01" { WALLET } else { OTHER_WALLET };
+    intent_from(name, id, wallet, payment, 60)
+}
+
+pub(super) fn intent_from(
+    name: &str,
+    id: u8,
+    wallet: Address,
+    payment: Payment,
+    seconds: u64,
+) -> SignedIntent {
     let at = now();
     let intent = PaymentIntent {
         version: 1,
         id: IntentId([id; 32]),
         agent: agent(name),
-        wallet: if name == "research-01" { WALLET } else { OTHER_WALLET },
+        wallet,
         payment,
         declared: Declared::default(),
         created_at: at,
-        expires_at: at.plus(60),
+        expires_at: at.plus(seconds),
     };
     Signed::by(intent, &key(seed_of(name))).unwrap()
 }

@@ -8,6 +8,7 @@ use tercet_api::relay::{FailureKind, FromNode, Outcome, ToNode};
 use tercet_policy::document::ContentHash;
 use tercet_policy::proposal::{ChainTerms, Slot};
 use tercet_policy::refusal::Refusal;
+use tercet_policy::subject::Subject;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
@@ -133,6 +134,11 @@ fn answers(frame: ToNode, manner: Manner, wallet: Address) -> Vec<FromNode> {
                 vec![FromNode::Admitted { session }, FromNode::Done { session, outcome }]
             }
         },
+        ToNode::Report { document } if manner != Manner::Silent => {
+            let subject = Subject::Agent(document.document.agent);
+            let (kind, epoch, refused) = ("report".to_owned(), 0, None);
+            vec![FromNode::Document { kind, subject, epoch, refused }]
+        }
         _ => Vec::new(),
     }
 }
