@@ -15,7 +15,8 @@
 //! # Memory
 //!
 //! A payment takes [`ENTRY_BYTES`] and about 50 for its intent's place in the tree, and up to 40
-//! (20 on average) for each line that is [watched](Ledger::watch) and that it is part of. Names
+//! (20 on average) for each line that is [watched](Ledger::watch) and that it is part of: 286 in
+//! all with five lines, measured over ten million payments (`ledger_bytes_per_payment`). Names
 //! are kept once. A payment whose outcome is final is dropped once it is
 //! [`LEDGER_SECONDS_KEPT`] old: no window reaches back so far, and since time does not run
 //! backwards none ever will. So a wallet takes what it paid in that time, and for good only its
@@ -49,6 +50,7 @@ use crate::subject::Subject;
 use crate::time::UnixSeconds;
 use crate::window::PERIOD_SECONDS_MAX;
 use entries::{Entries, EntryKind};
+use fee::Raised;
 use index::Index;
 use names::{Named, Names, Traits, asset_number};
 use past::Past;
@@ -92,8 +94,7 @@ pub struct Ledger {
     entries: Entries,
     /// Payments and holds whose amount is still reserved.
     open: BTreeSet<Seq>,
-    /// What counts of the fees of payments that were signed again at a higher one, in wei.
-    raised: BTreeMap<Seq, u128>,
+    raised: BTreeMap<Seq, Raised>,
     holds: BTreeMap<HoldId, Hold>,
     payees: Payees,
     past: Past,

@@ -10,6 +10,7 @@ mod holds;
 mod preview;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
 use crate::document::ContentHash;
@@ -139,9 +140,8 @@ impl RecordSpend for Book {
         self.slots.insert(row.slot.clone(), SlotRecord::of(row));
         let payee = Payee::of(row.service.as_ref(), row.recipient);
         let payee = payee.and_then(|payee| self.experience.place(payee));
-        if !self.intents.contains_key(&row.intent) {
-            let known = Known { content_hash: row.content_hash, slot: row.slot.clone(), payee };
-            self.intents.insert(row.intent, known);
+        if let Entry::Vacant(place) = self.intents.entry(row.intent) {
+            place.insert(Known { content_hash: row.content_hash, slot: row.slot.clone(), payee });
             self.ages.push(self.ledger.clamp(row.at), row.intent);
         }
         self.age();

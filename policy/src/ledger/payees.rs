@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use crate::ledger::HEALTH_MOMENTS_MAX;
 use crate::ledger::names::{NOBODY, Names, Number, Owner, Traits};
 use crate::time::UnixSeconds;
 
@@ -16,6 +17,9 @@ use crate::time::UnixSeconds;
 /// payment to a new payee of a service makes six: for the organisation, the agent and the wallet
 /// each one for the payee and one for the service's payee. A link takes about 100 bytes.
 pub const PAYEE_LINKS_MAX: usize = 1_000_000;
+
+/// Most new payees that are counted: more than any rule has room for.
+const NEW_PAYEES_MAX: usize = HEALTH_MOMENTS_MAX + 1;
 
 /// Whom a subject paid; for a service, or (service 0) for whatever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,10 +102,13 @@ impl Payees {
         self.links.range(from..=to).map(|(link, paid)| (paid.first, link.recipient))
     }
 
-    /// Number of payees whose first payment was at `since` or later.
+    /// Number of payees whose first payment was at `since` or later, as far as rules count.
     pub(super) fn new_since(&self, owner: Owner, since: UnixSeconds) -> usize {
         let from = Bound::Included((owner, since, NOBODY));
         let to = Bound::Included((owner, UnixSeconds(u64::MAX), Number::MAX));
-        self.firsts.range((from, to)).count()
+        self.firsts.range((from, to)).take(NEW_PAYEES_MAX).count()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,7 +173,8 @@ impl Ledger {
         addresses.filter_map(|(_, payee)| self.names.addresses.name(payee).copied()).collect()
     }
 
-    /// Number of recipients that a subject paid for the first time at `since` or later.
+    /// Number of recipients that a subject paid for the first time at `since` or later; past
+    /// [`HEALTH_MOMENTS_MAX`](crate::ledger::HEALTH_MOMENTS_MAX), which no rule passes, one more.
     #[must_use]
     pub fn new_payees_since(&self, subject: &Subject, since: UnixSeconds) -> usize {
         self.names.owner(subject).map_or(0, |owner| self.payees.new_since(owner, since))

@@ -43,6 +43,28 @@ fn a_rise_counts_at_its_own_time_and_no_payment() {
 }
 
 #[test]
+fn rises_of_one_second_take_one_place() {
+    let (row, other) = (paid(1), paid(2));
+    let mut ledger = Ledger::new();
+    ledger.watch(&Organisation, [line()]);
+    ledger.record(&row).unwrap();
+    ledger.record(&other).unwrap();
+    let places = |ledger: &Ledger| ledger.entries.next().unwrap();
+    for (fee, at, expected) in [(2, 0, 3), (3, 0, 3), (9, 0, 3), (10, 1, 4), (11, 1, 4)] {
+        ledger.record(&raised(&row, fee, NOW.plus(at))).unwrap();
+        assert_eq!(places(&ledger), expected, "{fee}");
+        assert_eq!(fees_since(&ledger, &Organisation, NOW), fee + 1);
+    }
+    ledger.record(&raised(&other, 7, NOW.plus(1))).unwrap();
+    assert_eq!(places(&ledger), 5, "another payment's is its own");
+    let since = |seconds| fees_since(&ledger, &Organisation, NOW.plus(seconds));
+    assert_eq!([since(0), since(1), since(2)], [18, 8, 0]);
+    let mut bare = ledger.clone();
+    bare.watch(&Organisation, []);
+    assert_eq!(fees_since(&bare, &Organisation, NOW.plus(1)), 8, "a scan says the same");
+}
+
+#[test]
 fn a_rise_of_what_is_not_known_is_refused_and_changes_nothing() {
     let mut ledger = Ledger::new();
     let row = paid(1);
