@@ -168,3 +168,6 @@ impl From<HoldId> for IntentId {
         Self(hold.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

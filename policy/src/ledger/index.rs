@@ -147,3 +147,6 @@ impl Watched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,3 +22,6 @@ impl Book {
         self.ledger.apply_hold(row)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,45 @@ fn an_ended_hold_leaves_memory_and_an_open_one_stays() {
     assert_eq!(ledger.held(&two.hold), None);
     assert_eq!(ledger.len(), 1);
 }
+
+#[test]
+fn a_hold_of_a_session_is_for_that_session_and_one_for_nobody_for_all() {
+    let session = |name: &str| Some(name.parse::<crate::declared::SessionName>().unwrap());
+    let like = hold(1, HoldKind::SessionDeposit, 100, NOW);
+    let draws = |held: &HoldRow, row: SpendRow| {
+        let mut ledger = Ledger::new();
+        ledger.hold(held).unwrap();
+        ledger.record(&row)
+    };
+    let of_session = HoldRow { session: session("s-1"), ..like.clone() };
+    let in_session = |name| SpendRow { session: session(name), ..drawn(2, &like, 1, NOW) };
+    assert_eq!(draws(&of_session, in_session("s-1")), Ok(()));
+    let other = Err(LedgerError::OtherHold(like.hold));
+    assert_eq!(draws(&of_session, in_session("s-2")), other);
+    assert_eq!(draws(&of_session, drawn(2, &like, 1, NOW)), other);
+    for nobody in [
+        HoldRow { recipient: None, ..like.clone() },
+        HoldRow { service: None, ..like.clone() },
+        HoldRow { session: None, ..like.clone() },
+    ] {
+        assert_eq!(draws(&nobody, in_session("s-1")), Ok(()));
+    }
+}
+
+#[test]
+fn what_is_told_late_of_an_ended_hold_changes_nothing() {
+    let (mut ledger, hold) = with_hold(HoldKind::SessionDeposit);
+    ledger.apply_hold(&outcome(&hold, used(35), NOW)).unwrap();
+    ledger.apply_hold(&outcome(&hold, HoldOutcome::Closed, NOW)).unwrap();
+    let before = ledger.clone();
+    for late in [20, 35] {
+        assert_eq!(ledger.apply_hold(&outcome(&hold, used(late), NOW)), Ok(()));
+    }
+    assert_eq!(ledger, before);
+}
+
+#[test]
+fn what_is_held_counts_no_fee() {
+    let (ledger, _) = with_hold(HoldKind::SessionDeposit);
+    assert_eq!(ledger.sum(&Organisation, Measure::FeeWei, &Scope::Total, NOW), 0);
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::declared::SessionName;
-use crate::rows::Protocol;
+use crate::rows::{HoldKind, Protocol};
 
 fn in_session(name: &str, row: SpendRow) -> SpendRow {
     SpendRow { session: Some(name.parse().unwrap()), ..row }
@@ -169,4 +169,41 @@ fn health_counts_from_a_moment_on_and_remembers_the_last() {
     }
     assert_eq!(health.refused_since(UnixSeconds(0)), HEALTH_MOMENTS_MAX);
     assert_eq!(health.refused_since(NOW.plus(10)), HEALTH_MOMENTS_MAX, "the oldest are forgotten");
+}
+
+/// Two ledgers that differ in one part alone: in time, in a payment, in a hold, in who was paid
+/// first when.
+#[test]
+fn ledgers_that_differ_in_any_part_differ() {
+    let built = |rows: &[SpendRow]| {
+        let mut ledger = Ledger::new();
+        rows.iter().for_each(|row| ledger.record(row).unwrap());
+        ledger
+    };
+    let one = row(1, 10, Some(0), 1, NOW);
+    let bump = |at| SpendRow { replaces: Some(one.digest), at, ..one.clone() };
+    assert_eq!(built(&[one.clone(), bump(NOW)]), built(&[one.clone(), bump(NOW)]));
+    assert_ne!(built(&[one.clone(), bump(NOW)]), built(&[one.clone(), bump(NOW.plus(1))]));
+    assert_ne!(built(&[one.clone()]), built(&[row(1, 11, Some(0), 1, NOW)]));
+
+    let held = |kind| {
+        let mut ledger = Ledger::new();
+        ledger.hold(&holds::hold(1, kind, 5, NOW)).unwrap();
+        ledger
+    };
+    let [deposit, other] = [HoldKind::SessionDeposit, HoldKind::PreAuthorization].map(held);
+    assert_eq!(deposit, held(HoldKind::SessionDeposit));
+    assert_ne!(deposit, other);
+
+    let paid = |at: UnixSeconds| {
+        let mut ledger = Ledger::new();
+        let gone = SpendRow { at, ..one.clone() };
+        ledger.record(&gone).unwrap();
+        ledger.apply(&settled(&gone, 10)).unwrap();
+        ledger.record(&row(2, 1, Some(0), 1, LATER.plus(5))).unwrap();
+        assert_eq!(ledger.len(), 1);
+        ledger
+    };
+    assert_eq!(paid(NOW), paid(NOW));
+    assert_ne!(paid(NOW), paid(NOW.plus(1)));
 }

@@ -112,6 +112,18 @@ fn a_used_account_nonce_stays_taken_when_its_payment_is_forgotten() {
 }
 
 #[test]
+fn the_id_of_a_forgotten_intent_stands_for_its_payment_still() {
+    let (policy, mut book) = (policy(ALLOW), Book::new());
+    let first = admit_at(&policy, proposal(1, x402(10, VENDOR, PAYEE), NOW), NOW, &mut book);
+    book.apply(&settled(first.unwrap().row(), 10)).unwrap();
+    let later = NOW.plus(INTENT_SECONDS_KEPT);
+    let _ = admit_at(&policy, proposal(2, x402(1, VENDOR, PAYEE), later), later, &mut book);
+    assert_eq!(book.intent(&id(1)), Ok(None), "it is forgotten");
+    let other = proposal(1, transfer(7, PAYEE), later);
+    assert_eq!(code(&admit_at(&policy, other, later, &mut book)), "intent_reused");
+}
+
+#[test]
 fn an_intent_of_another_clock_is_not_taken() {
     let (policy, later) = (policy(ALLOW), NOW.plus(2 * INTENT_SECONDS_KEPT));
     let made = || proposal(1, x402(10, VENDOR, PAYEE), later);

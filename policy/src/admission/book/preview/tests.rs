@@ -1,10 +1,12 @@
 use crate::admission::{Book, RecordSpend as _};
+use crate::evidence::VoidProof;
 use crate::fixture::{
-    NOW, PAYEE, VENDOR, agent, cancel, fees, id, proposal, row as row_of, transfer, x402,
+    NOW, PAYEE, VENDOR, agent, cancel, fees, id, proposal, row as row_of, safe, settled, transfer,
+    x402,
 };
 use crate::ledger::{Measure, Scope, SpendState};
 use crate::registry::Payee;
-use crate::rows::SpendRow;
+use crate::rows::{OutcomeRow, SpendRow};
 use crate::subject::Subject::Organisation;
 use crate::time::UnixSeconds;
 
@@ -57,4 +59,25 @@ fn failures_and_settlements_are_taken_on_the_reader_s_word() {
     assert_eq!(book.state(&id(1)), Some(SpendState::Settled));
     let payee = Payee::of(row.service.as_ref(), row.recipient).unwrap();
     assert_eq!(book.experience().unwrap().of(&payee).settled, 1);
+}
+
+#[test]
+fn what_is_proven_counts_once_however_often_it_is_told() {
+    let (mut book, one, two) = (Book::new(), paid(1), paid(2));
+    for row in [&one, &two] {
+        book.record(row).unwrap();
+        book.apply(&OutcomeRow::released(row, NOW)).unwrap();
+    }
+    let payee = Payee::of(one.service.as_ref(), one.recipient).unwrap();
+    let counts = |book: &Book| {
+        let failed = book.health(&agent()).unwrap().failed_since(NOW);
+        (failed, book.experience().unwrap().of(&payee).settled)
+    };
+    assert_eq!(counts(&book), (0, 0), "a signature that left is neither");
+    let void = VoidProof::eip3009(&two, false, safe(1, NOW.plus(60))).unwrap();
+    for _ in 0..2 {
+        book.apply(&settled(&one, 10)).unwrap();
+        book.apply(&OutcomeRow::void(void.clone(), NOW)).unwrap();
+        assert_eq!(counts(&book), (1, 1));
+    }
 }
