@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tercet_api::relay::ToNode;
 use tercet_policy::chain::{ASSETS, Chain};
 use tercet_policy::document::Signed;
-use tercet_policy::intent::IntentId;
+use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::proposal::eip3009_nonce;
 use tercet_policy::registry::RegistryDocument;
 use tercet_policy::report::{Report, ReportKind, SignedReport};
@@ -25,11 +25,12 @@ pub(super) fn registry(epoch: u64, trust: u8) -> RegistryDocument {
     }
 }
 
-pub(super) fn report(id: u8, kind: ReportKind) -> SignedReport {
-    let paid = word(&intent("research-01", id, x402(10)), true);
+/// What research-01 says became of a payment that it asked for by this intent.
+pub(super) fn report(paid: &SignedIntent, kind: ReportKind) -> SignedReport {
+    let paid = word(paid, true);
     let report = Report {
         agent: agent("research-01"),
-        intent: IntentId([id; 32]),
+        intent: paid.intent,
         content_hash: paid.content_hash,
         outcome: kind,
         at: now(),
@@ -58,7 +59,7 @@ async fn a_registry_takes_the_quorum_and_only_rises() {
     let signed = by_quorum(registry(3, 80));
     assert_eq!(house.put("/v1/registry", &signed).await.0, 201);
     assert_eq!(house.put("/v1/registry", &signed).await.0, 200, "the same again");
-    soon(|| node.count(|frame| matches!(frame, ToNode::Registry { .. })) == 1).await;
+    soon(|| node.count(|frame| matches!(frame, ToNode::Registry { .. })) >= 1).await;
     let twice =
         RegistryDocument { yaml: registry(9, 80).yaml.replace("name: payee", "name: search") };
     let over = RegistryDocument { yaml: registry(9, 101).yaml };
@@ -81,7 +82,7 @@ async fn a_registry_takes_the_quorum_and_only_rises() {
     assert_eq!(view["document"], serde_json::to_value(&signed).unwrap());
     assert_eq!(house.look("/v1/agents/research-01").await.1["registry_epoch"], 3);
     let late = FakeNode::join(&house, "rec-1", Manner::Signs).await;
-    soon(|| late.count(|frame| matches!(frame, ToNode::Registry { .. })) == 1).await;
+    soon(|| late.count(|frame| matches!(frame, ToNode::Registry { .. })) >= 1).await;
 }
 
 #[tokio::test]
@@ -115,9 +116,9 @@ async fn outcomes_move_the_score_and_a_restart_does_not() {
     let house = House::new().await;
     house.put("/v1/registry", &by_quorum(registry(1, 80))).await;
     let _nodes = pair(&house, Manner::Signs, Manner::Signs).await;
-    for id in 1..=2 {
-        house.pay("research-01", &intent("research-01", id, x402(10))).await;
-    }
+    let [first, second] = [1, 2].map(|id| intent("research-01", id, x402(10)));
+    house.pay("research-01", &first).await;
+    house.pay("research-01", &second).await;
     assert_eq!(trust(&house).await["score"], 80);
     for (kind, score) in [
         (ReportKind::MerchantRefused, 72),
@@ -125,7 +126,7 @@ async fn outcomes_move_the_score_and_a_restart_does_not() {
         (ReportKind::Disputed, 32),
     ] {
         let path = format!("/v1/payments/{}/reports", IntentId([1; 32]));
-        let body = json!({ "report": report(1, kind) });
+        let body = json!({ "report": report(&first, kind) });
         for expected in [201, 200] {
             let (status, body) = house.call(Some("research-01"), Method::POST, &path, &body).await;
             assert_eq!(status.as_u16(), expected, "{body}");

@@ -28,19 +28,21 @@ fn reports(node: &FakeNode) -> usize {
 async fn only_its_agent_reports_a_payment_that_was_let_through() {
     let house = House::new().await;
     let _nodes = pair(&house, Manner::Signs, Manner::Signs).await;
-    let good = serde_json::to_value(report(1, ReportKind::Disputed)).unwrap();
+    let [first, second] =
+        [(1, 10), (2, 600_000)].map(|(id, units)| intent("research-01", id, x402(units)));
+    let good = serde_json::to_value(report(&first, ReportKind::Disputed)).unwrap();
     assert_eq!(bring(&house, "research-01", 1, &good).await.0, 404, "never paid");
-    house.pay("research-01", &intent("research-01", 1, x402(10))).await;
-    house.pay("research-01", &intent("research-01", 2, x402(600_000))).await;
-    let refused = serde_json::to_value(report(2, ReportKind::Disputed)).unwrap();
+    house.pay("research-01", &first).await;
+    house.pay("research-01", &second).await;
+    let refused = serde_json::to_value(report(&second, ReportKind::Disputed)).unwrap();
     assert_eq!(bring(&house, "research-01", 2, &refused).await.0, 403, "it was refused");
     assert_eq!(bring(&house, "research-01", 2, &good).await.0, 400, "of another than the path");
     assert_eq!(bring(&house, "research-02", 1, &good).await.0, 404);
     let mut forged = good.clone();
     forged["document"]["outcome"] = json!("undelivered");
     assert_eq!(bring(&house, "research-01", 1, &forged).await.1["code"], "bad_document");
-    let mut other = report(1, ReportKind::Disputed).document;
-    other.content_hash = report(2, ReportKind::Disputed).document.content_hash;
+    let mut other = report(&first, ReportKind::Disputed).document;
+    other.content_hash = report(&second, ReportKind::Disputed).document.content_hash;
     let other = serde_json::to_value(Signed::by(other, &key(21)).unwrap()).unwrap();
     assert_eq!(bring(&house, "research-01", 1, &other).await.1["code"], "bad_document");
     assert_eq!(house.look(&path(1)).await.1, json!([]));
@@ -54,10 +56,11 @@ async fn only_its_agent_reports_a_payment_that_was_let_through() {
 async fn a_report_is_sent_until_the_operators_node_answers_it() {
     let house = House::new().await;
     let (agent, operator) = pair(&house, Manner::Signs, Manner::Signs).await;
-    house.pay("research-01", &intent("research-01", 1, x402(10))).await;
+    let paid = intent("research-01", 1, x402(10));
+    house.pay("research-01", &paid).await;
     drop(operator);
     soon(|| !house.app.relay().connected().iter().any(|node| node.as_str() == "op-1")).await;
-    let made = serde_json::to_value(report(1, ReportKind::Undelivered)).unwrap();
+    let made = serde_json::to_value(report(&paid, ReportKind::Undelivered)).unwrap();
     assert_eq!(bring(&house, "research-01", 1, &made).await.0, 201);
 
     let deaf = FakeNode::join(&house, "op-1", Manner::Silent).await;
@@ -73,7 +76,7 @@ async fn a_report_is_sent_until_the_operators_node_answers_it() {
     drop(operator);
     let again = FakeNode::join(&house, "op-1", Manner::Signs).await;
     soon(|| again.count(|frame| matches!(frame, ToNode::Policy { .. })) == 2).await;
-    let second = serde_json::to_value(report(1, ReportKind::Disputed)).unwrap();
+    let second = serde_json::to_value(report(&paid, ReportKind::Disputed)).unwrap();
     assert_eq!(bring(&house, "research-01", 1, &second).await.0, 201);
     soon(|| reports(&again) == 1).await;
     assert_eq!(reports(&again), 1, "what was answered is not sent again");

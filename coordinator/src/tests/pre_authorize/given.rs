@@ -8,7 +8,8 @@ use super::*;
 #[tokio::test]
 async fn a_yes_is_a_reservation_and_says_every_rule() {
     let house = House::new().await;
-    let (status, answer) = ask(&house, &own(1, 500_000)).await;
+    let question = own(1, 500_000);
+    let (status, answer) = ask(&house, &question).await;
     assert_eq!((status, answer["answer"].as_str()), (201, Some("APPROVED")), "{answer}");
     let findings = answer["decision"]["policies"][0]["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 4);
@@ -17,9 +18,9 @@ async fn a_yes_is_a_reservation_and_says_every_rule() {
         (&approval["status"], &approval["amount"], &approval["used"]),
         (&json!("open"), &json!("500000"), &Value::Null)
     );
-    assert_eq!(approval["expires_at"], json!(own(1, 1).document.expires_at.0));
+    assert_eq!(approval["expires_at"], json!(question.document.expires_at.0));
     assert_eq!(counted(&house).await, ["0.5", "0"]);
-    let (status, again) = ask(&house, &own(1, 500_000)).await;
+    let (status, again) = ask(&house, &question).await;
     assert_eq!((status, &again["approval"]), (200, approval), "the same question, the same answer");
     assert_eq!(counted(&house).await, ["0.5", "0"]);
     let (status, problem) = ask(&house, &own(1, 400_000)).await;
