@@ -3,8 +3,9 @@
 //!
 //! Promises: a calendar day begins when the zone's own day begins, whether it has 23, 24 or 25
 //! hours, and a month has the days it has. Where a clock jumps within an hour, that hour ends and
-//! another begins, so no moment lies in two windows of a calendar, and none in no window. Zones come from the IANA database that is compiled
-//! in ([`TZDB_VERSION`]), so every node counts alike and none reads its disk.
+//! another begins, so no moment lies in two windows of a calendar, and none in no window. Zones
+//! come from the IANA database that is compiled in ([`TZDB_VERSION`]), so every node counts alike
+//! and none reads its disk.
 //!
 //! Refuses: zones that the database does not have, windows of no length, windows longer than
 //! [`PERIOD_SECONDS_MAX`], and a calendar for lengths that no calendar knows.
