@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::ask::Ask;
 use crate::chain::Chain;
 use crate::declared::{Endpoint, SessionName};
-use crate::document::ContentHash;
+use crate::document::{ContentHash, Freeze};
 use crate::evidence::{SettledProof, VoidProof};
 use crate::intent::{IntentId, Payment, Service};
 use crate::money::Amount;
@@ -236,10 +236,24 @@ pub struct TripRow {
     /// The rule, with its numbers, for people.
     pub reason: String,
     /// Epoch of the agent's latest freeze document then, 0 where there was none: only a thaw
-    /// above it resumes the agent.
+    /// above it, signed since, resumes the agent.
     pub freeze_epoch: u64,
     /// When.
     pub at: UnixSeconds,
+}
+
+impl TripRow {
+    /// Whether the agent stays stopped under its latest freeze document: until a thaw of this
+    /// agent, above the document known at the stop, and signed no earlier than the stop.
+    #[must_use]
+    pub fn holds(&self, latest: Option<&Freeze>) -> bool {
+        !latest.is_some_and(|thaw| {
+            thaw.agent == self.agent
+                && !thaw.frozen
+                && thaw.epoch > self.freeze_epoch
+                && thaw.at >= self.at
+        })
+    }
 }
 
 /// What became of an admitted payment. Only proofs make one that gives money back.

@@ -204,9 +204,8 @@ fn stopped(book: &Book, bench: &Bench<'_>, agent: &AgentId) -> Result<(), Refusa
     if let Some(freeze) = bench.frozen.filter(|freeze| freeze.frozen) {
         return Err(frozen(&freeze.reason));
     }
-    let thawed = bench.frozen.map_or(0, |freeze| freeze.epoch);
     match book.tripped(agent) {
-        Ok(Some(trip)) if thawed <= trip.freeze_epoch => Err(frozen(&trip.reason)),
+        Ok(Some(trip)) if trip.holds(bench.frozen) => Err(frozen(&trip.reason)),
         _ => Ok(()),
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn by_quorum<T: Document>(document: T) -> Signed<T> {
 }
 
 pub(super) fn freeze(name: &str, epoch: u64, frozen: bool) -> Freeze {
-    Freeze { agent: agent(name), epoch, frozen, reason: "looks wrong".into() }
+    Freeze { agent: agent(name), epoch, frozen, reason: "looks wrong".into(), at: now() }
 }
 
 pub(super) fn policy(name: &str, epoch: u64) -> SignedPolicy {

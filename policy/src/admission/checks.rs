@@ -44,18 +44,15 @@ pub(super) fn freeze(frozen: Option<&Freeze>, proposal: &Proposal) -> Result<(),
     }
 }
 
-/// A rule that stopped the agent holds until the authority thaws it above the freeze known then.
-/// A thaw that names another agent resumes nobody here.
+/// A rule that stopped the agent holds until the authority thaws it ([`TripRow::holds`]).
 pub(super) fn trip<J: RecordSpend>(
     frozen: Option<&Freeze>,
     proposal: &Proposal,
     journal: &J,
 ) -> Result<(), AdmitError<J::Failure>> {
     let agent = &proposal.intent().intent().agent;
-    let own = frozen.filter(|freeze| freeze.agent == *agent);
-    let thawed = own.map_or(0, |freeze| freeze.epoch);
     match journal.tripped(agent).map_err(AdmitError::Journal)? {
-        Some(trip) if thawed <= trip.freeze_epoch => {
+        Some(trip) if trip.holds(frozen) => {
             let (agent, reason) = (agent.clone(), trip.reason.clone());
             Err(Refusal::AgentFrozen { agent, reason }.into())
         }

@@ -65,8 +65,13 @@ fn what_is_refused_leaves_no_row() {
     let newer = crate::fixture::signed(crate::fixture::yaml(8, ALLOW))
         .open_policy(&crate::fixture::authority(1, 1))
         .unwrap();
-    let frozen =
-        Freeze { agent: agent(), epoch: 1, frozen: true, reason: "spending spike".to_owned() };
+    let frozen = Freeze {
+        agent: agent(),
+        epoch: 1,
+        frozen: true,
+        reason: "spending spike".to_owned(),
+        at: NOW,
+    };
     let thawed = Freeze { frozen: false, epoch: 2, ..frozen.clone() };
     let good = || proposal(1, x402(10, VENDOR, OTHER), NOW);
     let late = NOW.plus(60);
@@ -102,7 +107,7 @@ fn the_very_same_may_be_signed_again_and_counts_once() {
     assert_eq!(first, "reserved");
     assert_eq!(admit_same(None, NOW.plus(59)), ("same_again".to_owned(), digest));
     assert_eq!(admit_same(None, NOW.plus(60)).0, "intent_expired");
-    let frozen = Freeze { agent: agent(), epoch: 1, frozen: true, reason: String::new() };
+    let frozen = Freeze { agent: agent(), epoch: 1, frozen: true, reason: String::new(), at: NOW };
     assert_eq!(admit_same(Some(&frozen), NOW).0, "agent_frozen");
     assert_eq!(book.ledger().unwrap().len(), 1);
 }

@@ -1,13 +1,15 @@
 //! What stops an agent, and what resumes it.
 //!
-//! Does not protect against: a courier that keeps a freeze and the thaw after it back until a rule
-//! has stopped the agent. The quorum signed that thaw, under a higher epoch, and it resumes the
-//! agent then: whoever thaws looks first whether the freeze had arrived.
+//! A thaw says when it was signed: one that a courier kept back until a rule had stopped the agent
+//! is older than that stop, and resumes nobody.
+//!
+//! Does not protect against: a quorum whose clock runs ahead, which thaws what has not happened yet.
 
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Authentic, Authority, Document, DocumentError, Signed};
 use crate::party::AgentId;
+use crate::time::UnixSeconds;
 
 /// Highest epoch of a freeze that one authority key may sign alone; the quorum can always thaw
 /// above it.
@@ -25,6 +27,8 @@ pub struct Freeze {
     pub frozen: bool,
     /// Why, for people.
     pub reason: String,
+    /// When it was signed. What stopped the agent later is not thawed by it.
+    pub at: UnixSeconds,
 }
 
 impl Freeze {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::party::AgentId;
+use crate::time::UnixSeconds;
 
 fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
@@ -11,7 +12,13 @@ fn authority(keys: &[u8], threshold: usize) -> Authority {
 }
 
 fn freeze(frozen: bool) -> Freeze {
-    Freeze { agent: AgentId::new("a").unwrap(), epoch: 1, frozen, reason: "drill".into() }
+    Freeze {
+        agent: AgentId::new("a").unwrap(),
+        epoch: 1,
+        frozen,
+        reason: "drill".into(),
+        at: UnixSeconds(1),
+    }
 }
 
 #[test]

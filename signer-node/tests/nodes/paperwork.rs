@@ -156,7 +156,7 @@ async fn an_agent_that_a_rule_stopped_is_stopped_after_a_restart_until_it_is_tha
     assert!(matches!(refused, Err(Refusal::AgentFrozen { .. })), "{refused:?}");
     let freeze = |epoch, frozen, by: &SigningKey| {
         let reason = "an operator has looked".to_owned();
-        let document = Freeze { agent: agent(), epoch, frozen, reason };
+        let document = Freeze { agent: agent(), epoch, frozen, reason, at: now() };
         ToNode::Freeze { document: Signed::by(document, by).unwrap() }
     };
     let authority = desk.group.authority.clone();

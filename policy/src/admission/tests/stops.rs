@@ -12,7 +12,7 @@ fn stopping(freeze: &str) -> AuthenticPolicy {
 }
 
 fn document(epoch: u64, frozen: bool) -> Freeze {
-    Freeze { agent: agent(), epoch, frozen, reason: "drill".to_owned() }
+    Freeze { agent: agent(), epoch, frozen, reason: "drill".to_owned(), at: NOW.plus(9_999) }
 }
 
 fn pay_at(
@@ -172,6 +172,22 @@ fn what_led_to_a_stop_does_not_stop_again_after_a_thaw() {
     let paid = pay_at(&policy, Some(&thaw), (73, 1, PAYEE), now.plus(2), &mut book);
     assert_eq!(code(&paid), "agent_frozen", "the thaw was for the stop before");
     assert_eq!(book.tripped(&agent()).unwrap().unwrap().freeze_epoch, 1);
+}
+
+/// A courier may keep a freeze and its thaw back until a rule has stopped the agent.
+#[test]
+fn a_thaw_signed_before_the_stop_resumes_nobody() {
+    let (freeze, lead, amount, _) = FORMS[0];
+    let (mut book, now) = tripped(freeze, lead, amount, None);
+    let withheld = |at| Freeze { at, ..document(2, false) };
+    for (thaw, expected) in [
+        (withheld(UnixSeconds(0)), "agent_frozen"),
+        (withheld(now.minus(1)), "agent_frozen"),
+        (withheld(now), "reserved"),
+    ] {
+        let paid = pay_at(&stopping(freeze), Some(&thaw), (51, 1, PAYEE), now.plus(1), &mut book);
+        assert_eq!(code(&paid), expected, "{thaw:?}");
+    }
 }
 
 /// The caller's mistake; where it stops too much it is harmless, where it resumes it is not.

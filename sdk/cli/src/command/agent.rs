@@ -9,6 +9,7 @@ use tercet_policy::party::NodeId;
 
 use crate::answer::Answer;
 use crate::args::{Agent, Args, Enrol, Freeze};
+use crate::demo::house::now;
 use crate::error::CliError;
 use crate::file::read_json;
 use crate::keyfile::{AuthorityKey, open_all};
@@ -85,6 +86,7 @@ async fn set_frozen(
         epoch,
         frozen,
         reason: freeze.reason.clone(),
+        at: now(),
     };
     let signed = sign_all(document, &open_all(&freeze.keys.keys)?)?;
     Ok(coordinator.freeze(signed).await?)

@@ -134,7 +134,7 @@ async fn a_frozen_agent_pays_nothing_and_makes_no_wallet() {
     let house = House::new().await;
     let wallet = house.wallet().await;
     let (agent, reason) = (house.agent.clone(), "test".to_owned());
-    let freeze = Freeze { agent, epoch: 1, frozen: true, reason };
+    let freeze = Freeze { agent, epoch: 1, frozen: true, reason, at: NOW };
     let freeze = Signed::by(freeze, &house.authority).unwrap();
     for signer in &house.signers {
         signer.install_freeze(freeze.clone()).await.unwrap();
@@ -170,7 +170,7 @@ async fn an_agent_that_a_rule_stopped_pays_nothing_and_makes_no_wallet_until_it_
     let made = house.make_wallet(9, honest()).await.remove(usize::from(Party::Operator.index()));
     assert!(matches!(refusal(made), Refusal::AgentFrozen { .. }));
     let (agent, reason) = (house.agent.clone(), "an operator has looked".to_owned());
-    let thaw = Freeze { agent, epoch: 1, frozen: false, reason };
+    let thaw = Freeze { agent, epoch: 1, frozen: false, reason, at: NOW };
     let thaw = Signed::by(thaw, &house.authority).unwrap();
     house.signer(Party::Operator).install_freeze(thaw).await.unwrap();
     assert!(ask(&house, 1).await.is_ok());

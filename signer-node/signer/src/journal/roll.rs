@@ -69,11 +69,10 @@ impl Roll {
         self.agents.get(agent)?.freeze.as_ref()?.in_force.as_deref()
     }
 
-    /// The rule that stopped an agent, until a freeze document above it thaws the agent.
+    /// The rule that stopped an agent, until it is thawed ([`TripRow::holds`]).
     #[must_use]
     pub fn tripped(&self, agent: &AgentId) -> Option<&TripRow> {
-        let thawed = self.freeze(agent).map_or(0, |freeze| freeze.epoch);
-        self.last_trip(agent).filter(|trip| thawed <= trip.freeze_epoch)
+        self.last_trip(agent).filter(|trip| trip.holds(self.freeze(agent)))
     }
 
     /// Every agent that a rule stopped and nobody has thawed.

@@ -87,7 +87,7 @@ pub(super) fn policy(epoch: u64, daily: &str) -> SignedPolicy {
 }
 
 pub(super) fn freeze(epoch: u64, frozen: bool) -> Signed<Freeze> {
-    quorum(Freeze { agent: agent(), epoch, frozen, reason: "drill".into() })
+    quorum(Freeze { agent: agent(), epoch, frozen, reason: "drill".into(), at: NOW.plus(86_400) })
 }
 
 pub(super) fn pins() -> Pins {
