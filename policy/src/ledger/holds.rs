@@ -13,13 +13,16 @@
 //! What is learned to be used after a pre-authorization expired counts all the same: money that
 //! moved is spent, though the budget may be passed by it.
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::Address;
 
 use crate::chain::{Asset, Chain};
+use crate::declared::SessionName;
 use crate::ledger::entries::{Entry, EntryKind};
-use crate::ledger::names::{Named, asset_number};
+use crate::ledger::names::{NOBODY, Named, asset_number};
 use crate::ledger::series::Seq;
-use crate::ledger::{Ledger, LedgerError, SpendState, check_amount};
+use crate::ledger::{Axis, Ledger, LedgerError, Scope, SpendState, check_amount};
 use crate::money::Amount;
 use crate::rows::{HoldId, HoldKind, HoldOutcome, HoldOutcomeRow, HoldRow, SpendRow};
 use crate::subject::Subject;
@@ -180,17 +183,47 @@ impl Ledger {
         self.holds.get(id)
     }
 
-    /// Number of open holds of a subject: for deposits, its concurrent sessions.
+    /// Number of open holds of a subject.
     #[must_use]
     pub fn open_holds(&self, subject: &Subject, kind: HoldKind) -> usize {
-        let Some(owner) = self.names.owner(subject) else { return 0 };
-        let of_kind = |entry: &&Entry| {
+        self.open_of(subject, kind).count()
+    }
+
+    /// Number of a subject's sessions with an open deposit. What is put on top of a deposit makes
+    /// no other session; deposits that name none are each one.
+    #[must_use]
+    pub fn open_sessions(&self, subject: &Subject) -> usize {
+        let (mut named, mut nameless) = (BTreeSet::new(), 0_usize);
+        for entry in self.open_of(subject, HoldKind::SessionDeposit) {
+            match entry.traits.value(Some(Axis::Session)) {
+                NOBODY => nameless = nameless.saturating_add(1),
+                session => {
+                    named.insert(session);
+                }
+            }
+        }
+        named.len().saturating_add(nameless)
+    }
+
+    /// Whether this session of a subject has an open deposit.
+    #[must_use]
+    pub fn is_open_session(&self, subject: &Subject, session: &SessionName) -> bool {
+        let number = self.names.find(&Scope::Session(Some(session.clone())));
+        let mut open = self.open_of(subject, HoldKind::SessionDeposit);
+        number.is_some_and(|number| {
+            open.any(|entry| entry.traits.value(Some(Axis::Session)) == number)
+        })
+    }
+
+    fn open_of(&self, subject: &Subject, kind: HoldKind) -> impl Iterator<Item = &Entry> {
+        let owner = self.names.owner(subject);
+        let of_kind = move |entry: &&Entry| {
             self.holds.get(&HoldId(entry.intent.0)).is_some_and(|hold| hold.kind == kind)
         };
         self.open_entries(0)
-            .filter(|entry| entry.kind == EntryKind::Hold && entry.traits.is_of(owner))
+            .filter(move |entry| owner.is_some_and(|owner| entry.traits.is_of(owner)))
+            .filter(|entry| entry.kind == EntryKind::Hold)
             .filter(of_kind)
-            .count()
     }
 
     /// The pre-authorizations whose time is over at `now` and that nobody has ended: each is due

@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 use crate::ask::{MppAsk, MppIntent, MppMethod, VoucherSigner};
 use crate::declared::HttpMethod;
 use crate::money::Amount;
-use crate::rows::HoldKind;
 use crate::rules::x402::{said, words};
 use crate::rules::{Judgement, Length, Money, View, session};
 
@@ -124,13 +123,16 @@ impl Mpp {
         if mpp.deposit.is_none() && mpp.voucher_step.is_some() {
             return self.unconcerned(mpp);
         }
-        let open = view.facts.ledger.open_holds(view.subject(), HoldKind::SessionDeposit);
-        let open = u64::try_from(open).unwrap_or(u64::MAX);
+        let (ledger, subject) = (view.facts.ledger, view.subject());
+        let open = u64::try_from(ledger.open_sessions(subject)).unwrap_or(u64::MAX);
+        // What is put on top of a deposit opens no other session.
+        let on_top = view.ask.session.is_some_and(|name| ledger.is_open_session(subject, name));
+        let asked = u64::from(!on_top);
         Judgement {
-            kept: open < limit,
+            kept: open.checked_add(asked).is_some_and(|all| all <= limit),
             limit: limit.to_string(),
             current: Some(open.to_string()),
-            asked: "1".to_owned(),
+            asked: asked.to_string(),
             ..Judgement::default()
         }
     }
