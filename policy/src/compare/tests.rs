@@ -25,7 +25,12 @@ fn changes_are_told_with_their_direction() {
         ("  - max_amount: 1 USDC\n", "  - max_amount: 2 USDC\n", &[Loosened], false),
         ("  - max_amount: 1 USDC\n", "", &[Loosened], false),
         ("", "  - max_amount: 1 USDC\n", &[Tightened], true),
-        ("  - max_amount: 1 USDC\n", "  - max_amount: 1 USDC\n    then: warn\n", &[Loosened], false),
+        (
+            "  - max_amount: 1 USDC\n",
+            "  - max_amount: 1 USDC\n    then: warn\n",
+            &[Loosened],
+            false,
+        ),
         ("  - max_amount: 1 USDC\n    then: ask\n", "  - max_amount: 1 USDC\n", &[Tightened], true),
         (
             "  - limit: { amount: 1 USDC, per: day }\n",
@@ -67,7 +72,8 @@ fn changes_are_told_with_their_direction() {
 
 #[test]
 fn a_wider_list_is_no_tightening_and_says_what_it_adds() {
-    let (old, new) = ("  - allow: { services: [a.example] }\n", "  - allow: { services: [b.example] }\n");
+    let (old, new) =
+        ("  - allow: { services: [a.example] }\n", "  - allow: { services: [b.example] }\n");
     let compared = compare(&policy(old), &policy(new));
     assert!(!compared.tightening);
     assert_eq!(compared.changes[0].reason, "adds b.example, takes away a.example");
@@ -120,20 +126,26 @@ fn what_is_not_shown_to_be_stricter_is_no_tightening() {
         // The window of a fee forgets the first fee of a transaction that is raised.
         ("max_fee: 0.001 ETH", "max_fee: { amount: 0.001 ETH, per: minute }"),
         ("max_fee: { amount: 0.001 ETH, per: day }", "max_fee: 0.0001 ETH"),
-        ("limit: { amount: 2 USDC, per: day, calendar: UTC }", "limit: { amount: 1 USDC, per: day }"),
+        (
+            "limit: { amount: 2 USDC, per: day, calendar: UTC }",
+            "limit: { amount: 1 USDC, per: day }",
+        ),
         ("limit: { amount: 2 USDC, per: day }", "limit: { amount: 1 USDC, per: day, by: asset }"),
-        ("rate: { count: 2, per: hour, by: service }", "rate: { count: 1, per: hour, by: endpoint }"),
+        (
+            "rate: { count: 2, per: hour, by: service }",
+            "rate: { count: 1, per: hour, by: endpoint }",
+        ),
         ("price_ceiling: { mpp: 2 USDC }", "max_amount: 1 USDC"),
         ("country: { allow: [DE] }", "country: { block: [FR] }"),
         ("freeze: { refusals: 9, per: day }", "freeze: { refusals: 5, per: hour }"),
-        (
-            "freeze: { spike: 9x, per: day, over: 3 }",
-            "freeze: { spike: 5x, per: day, over: 2 }",
-        ),
+        ("freeze: { spike: 9x, per: day, over: 3 }", "freeze: { spike: 5x, per: day, over: 2 }"),
         ("mpp: { voucher_signer: wallet }", "mpp: { voucher_signer: session_key }"),
         ("x402: { session_budget: 2 USDC }", "max_amount: 1 USDC"),
         ("when: 'resource.amount < 9'", "when: 'resource.amount < 8'"),
-        ("hours: { from: \"09:00\", to: \"17:00\", zone: UTC }", "hours: { from: \"10:00\", to: \"11:00\", zone: Europe/Berlin }"),
+        (
+            "hours: { from: \"09:00\", to: \"17:00\", zone: UTC }",
+            "hours: { from: \"10:00\", to: \"11:00\", zone: Europe/Berlin }",
+        ),
         ("block: { services: [\"*.a.example\"] }", "block: { services: [b.a.example] }"),
         ("payee_pinning: { new: refuse }", "payee_pinning: { new: ask }"),
     ] {

@@ -9,10 +9,13 @@ use crate::party::AgentId;
 use crate::subject::Subject;
 
 mod demands;
+mod every;
 mod judged;
 mod outcomes;
 mod read;
+mod refused;
 mod times;
+mod trusted;
 
 #[test]
 fn a_signed_policy_opens_for_its_authority_alone() {

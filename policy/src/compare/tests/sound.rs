@@ -36,7 +36,8 @@ fn a_tightening_approves_nothing_more_whatever_the_rules() {
     let read = |version: &Version| Policy::parse(&version.text("{ agent: research-01 }")).unwrap();
     let beside = [
         "  - allow: { services: [\"*.example\"] }\n",
-        "  - allow: { recipients: [\"0x209693bc6afc0c5328ba36faf03c514ef312287c\"] }\n  - max_amount: 3 USDC\n",
+        "  - allow: { recipients: [\"0x209693bc6afc0c5328ba36faf03c514ef312287c\"] }\n  \
+         - max_amount: 3 USDC\n",
     ];
     let beside = beside.map(|rules| {
         let head = "policy: o\nepoch: 1\napplies_to: { organisation: o }\nrules:\n";

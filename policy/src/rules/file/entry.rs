@@ -111,25 +111,38 @@ pub(super) fn read(
     let then = read_then(&entry.value).map_err(bad)?;
     let approvers = read_approvers(&entry.value, then, around).map_err(bad)?;
     let kinds = read_kinds(entry.value, around.lists, around.context).map_err(bad)?;
-    for kind in &kinds {
-        check_then(kind, then).map_err(bad)?;
-    }
     let rule = |kind| Rule { kind, then, approvers: approvers.clone(), place, line };
     Ok(kinds.into_iter().map(rule).collect())
 }
 
-/// What follows; `ask` and `payee_pinning` say so themselves.
+/// What follows; `ask` and `payee_pinning` say so themselves, and what is hard is not put to
+/// anybody.
 fn read_then(file: &RuleFile) -> Result<Then, String> {
     let own = match (&file.ask, &file.payee_pinning) {
         (Some(_), _) => Some(("ask", Then::Ask)),
         (None, Some(_)) => Some(("payee_pinning", Then::Refuse)),
         (None, None) => None,
     };
-    match (own, file.then) {
-        (None, then) => Ok(then.unwrap_or_default()),
-        (Some((_, then)), None) => Ok(then),
-        (Some((word, _)), Some(_)) => Err(format!("{word} says itself what follows; drop `then`")),
+    match (own, file.then, hard(file)) {
+        (None, Some(Then::Ask), Some(word)) => {
+            Err(format!("{word} refuses or warns; nobody is asked past it"))
+        }
+        (None, then, _) => Ok(then.unwrap_or_default()),
+        (Some((_, then)), None, _) => Ok(then),
+        (Some((word, _)), Some(_), _) => {
+            Err(format!("{word} says itself what follows; drop `then`"))
+        }
     }
+}
+
+/// The rule, where it is one that nobody is asked past.
+fn hard(file: &RuleFile) -> Option<&'static str> {
+    let rules = [
+        ("price_ceiling", file.price_ceiling.is_some()),
+        ("block", file.block.is_some()),
+        ("freeze", file.freeze.is_some()),
+    ];
+    rules.into_iter().find_map(|(word, is_there)| is_there.then_some(word))
 }
 
 /// Who is asked, where an entry may ask.
@@ -160,15 +173,6 @@ fn read_approvers(
         }
         _ => Ok(None),
     }
-}
-
-/// What is hard is not put to anybody.
-fn check_then(kind: &RuleKind, then: Then) -> Result<(), String> {
-    let hard = matches!(kind, RuleKind::PriceCeiling(_) | RuleKind::Block(_) | RuleKind::Freeze(_));
-    if hard && then == Then::Ask {
-        return Err(format!("{} refuses or warns; nobody is asked past it", kind.word()));
-    }
-    Ok(())
 }
 
 fn read_kinds(

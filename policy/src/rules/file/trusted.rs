@@ -27,7 +27,7 @@ const REMEMBERED_DAYS: u64 = LEDGER_SECONDS_KEPT / 86_400;
 pub(super) struct TrustFile {
     /// 0 to 100.
     #[schemars(range(max = 100))]
-    min: u8,
+    min: u64,
 }
 
 impl TrustFile {
@@ -36,14 +36,15 @@ impl TrustFile {
     }
 }
 
-fn trust(given: u8) -> Result<u8, String> {
+fn trust(given: u64) -> Result<u8, String> {
     let reason = || format!("trust is a whole number from 0 to {TRUST_MAX}");
-    Some(given).filter(|trust| *trust <= TRUST_MAX).ok_or_else(reason)
+    u8::try_from(given).ok().filter(|trust| *trust <= TRUST_MAX).ok_or_else(reason)
 }
 
 /// Where who is paid may be: `allow` or `block`, by ISO 3166-1.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct CountryFile {
     /// Only these.
     #[serde(default)]
@@ -124,6 +125,7 @@ impl PinningFile {
 /// What stops the agent: one of `refusals`, `failures`, `spike` and `new_payees`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 2))]
 pub(super) struct FreezeFile {
     /// So many refusals.
     #[serde(default)]
@@ -208,6 +210,7 @@ fn spike(
 /// When people decide, and who.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(super) struct AskFile {
     /// For more than this.
     #[serde(default)]
@@ -219,7 +222,7 @@ pub(super) struct AskFile {
     /// For whom is trusted less than this.
     #[serde(default)]
     #[schemars(range(max = 100))]
-    trust_below: Option<u8>,
+    trust_below: Option<u64>,
     /// For these categories of the counterparty registry.
     #[serde(default)]
     #[schemars(schema_with = "schema::list")]

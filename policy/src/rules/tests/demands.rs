@@ -4,8 +4,8 @@ use alloy_primitives::Address;
 
 use super::*;
 use crate::ask::{MppAsk, MppIntent, MppMethod, VoucherSigner};
-use crate::declared::{HttpMethod, PaymentFlow, SessionName};
 use crate::decision::decide;
+use crate::declared::{HttpMethod, PaymentFlow, SessionName};
 use crate::fixture::{NOW, PAYEE, VENDOR, intent, transfer, units, x402};
 use crate::intent::PaymentIntent;
 use crate::ledger::Ledger;
@@ -253,7 +253,10 @@ fn demands_that_are_none_are_refused_with_their_line() {
         "mpp: { voucher_signer: agent }",
     ] {
         let refused = Policy::parse(&yaml(7, &format!("  - {rule}")));
-        assert!(matches!(refused, Err(PolicyError::Malformed { line: 8, .. })), "{rule}: {refused:?}");
+        assert!(
+            matches!(refused, Err(PolicyError::Malformed { line: 8, .. })),
+            "{rule}: {refused:?}"
+        );
     }
 }
 

@@ -84,7 +84,11 @@ fn an_asset_that_a_rule_cannot_measure_is_refused() {
     let ask = Ask { asset: &DAI, ..Ask::of(&intent).unwrap() };
     for rule in ["max_amount: 1 USDC", "limit: { amount: 1 USDC, per: day }"] {
         let policy = parsed(&format!("{ALLOW}  - {rule}"));
-        assert_eq!(decide(&[&policy], &ask, &Facts::of(&Ledger::new(), NOW)).verdict, Verdict::Refuse, "{rule}");
+        assert_eq!(
+            decide(&[&policy], &ask, &Facts::of(&Ledger::new(), NOW)).verdict,
+            Verdict::Refuse,
+            "{rule}"
+        );
     }
 }
 

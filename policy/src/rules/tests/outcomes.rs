@@ -105,7 +105,8 @@ fn a_policy_is_for_an_organisation_an_agent_or_a_wallet() {
         assert_eq!(policy.subject(), &subject, "{text}");
         assert_eq!(policy.applies_to(&ask), applies, "{text}");
     }
-    for bad in ["{}", "{ organisation: a, agent: b }", "{ organisation: A }", "[]", "{ wallet: x }"] {
+    for bad in ["{}", "{ organisation: a, agent: b }", "{ organisation: A }", "[]", "{ wallet: x }"]
+    {
         assert!(with(bad).is_err(), "{bad}");
     }
 }

@@ -72,7 +72,10 @@ fn unknown_keys_and_rules_are_refused_with_their_line() {
 
 #[test]
 fn windows_and_zones_that_do_not_exist_are_refused() {
-    for per in ["0", "0s", "zero", "year", "Day", "\"\"", "[day]", "0m", "0d", "32d", "24s", "-1h", "01h", "1.5h"] {
+    for per in [
+        "0", "0s", "zero", "year", "Day", "\"\"", "[day]", "0m", "0d", "32d", "24s", "-1h", "01h",
+        "1.5h",
+    ] {
         let (line, _) = refused(&format!("  - limit: {{ amount: 1 USDC, per: {per} }}"));
         assert_eq!(line, 8, "{per}");
     }

@@ -133,6 +133,9 @@ fn spans_of_time_that_are_none_are_refused() {
         "blackout: { from: 2025-01-01T09:00, until: 2025-01-01T09:00, zone: UTC, reason: x }",
     ] {
         let refused = Policy::parse(&yaml(7, &format!("  - {rule}")));
-        assert!(matches!(refused, Err(PolicyError::Malformed { line: 8, .. })), "{rule}: {refused:?}");
+        assert!(
+            matches!(refused, Err(PolicyError::Malformed { line: 8, .. })),
+            "{rule}: {refused:?}"
+        );
     }
 }

@@ -75,12 +75,17 @@ fn a_condition_sees_the_payment() {
 fn a_bad_condition_is_refused_with_its_line() {
     for (lines, line, reason) in [
         ("  - when: 'context.attempt < 3'", 7, "attempt"),
-        ("  - max_amount: 1 USDC\n  - when: 'context.confidence > decimal(\"0.8\")'", 8, ".greaterThan("),
+        (
+            "  - max_amount: 1 USDC\n  - when: 'context.confidence > decimal(\"0.8\")'",
+            8,
+            ".greaterThan(",
+        ),
         ("  - when: 'resource.amount >'", 7, "not a condition"),
     ] {
         let yaml = format!(
             "policy: p\nepoch: 1\napplies_to: {{ agent: a }}\n\
-             context: {{ attempts: long, confidence: decimal }}\nrules:\n  - allow: {{ services: [a.example] }}\n{lines}\n"
+             context: {{ attempts: long, confidence: decimal }}\nrules:\n  \
+             - allow: {{ services: [a.example] }}\n{lines}\n"
         );
         let error = Policy::parse(&yaml).unwrap_err().to_string();
         assert!(error.starts_with(&format!("line {line}: ")) && error.contains(reason), "{error}");
