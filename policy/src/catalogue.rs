@@ -60,7 +60,8 @@ fn section(text: &mut String, entry: &Entry) {
         }
     }
     let outcomes: Vec<_> = entry.outcomes.iter().map(|word| format!("`{word}`")).collect();
-    let then = if outcomes.is_empty() { "said by the rule".to_owned() } else { outcomes.join(", ") };
+    let own = outcomes.is_empty();
+    let then = if own { "said by the rule".to_owned() } else { outcomes.join(", ") };
     push(text, format_args!("\nThen: {then}."));
     let covers: Vec<_> = entry.covers.iter().map(|word| format!("`{word}`")).collect();
     if covers.is_empty() {

@@ -4,8 +4,8 @@ use super::*;
 use crate::rules::{Policy, Then};
 
 const HEAD: &str = "policy: p\nepoch: 1\napplies_to: { agent: research-01 }\n\
-    lists:\n  vendors: [api.search.example]\ncontext: { confidence: decimal }\n\
-    people:\n  alice: { key: \"8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c\" }\n\
+    lists:\n  vendors: [api.search.example]\ncontext: { confidence: decimal }\npeople:\n  \
+    alice: { key: \"8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c\" }\n\
     approvals: { any: 1, of: [alice] }\n\
     rules:\n";
 
@@ -43,6 +43,81 @@ fn every_example_is_a_rule_of_its_kind_with_each_of_its_outcomes() {
         }
     }
     assert_eq!(Then::default().word(), "refuse");
+}
+
+/// What other engines call their rules.
+const ELSEWHERE: [&str; 62] = [
+    "MAX_AMOUNT",
+    "SINGLE_AMOUNT",
+    "tx_limit",
+    "max_transaction",
+    "X402_MAX_PER_REQUEST",
+    "MPP_MAX_PER_REQUEST",
+    "X402_PRICE_CEILING",
+    "MPP_PRICE_CEILING",
+    "DAILY_LIMIT",
+    "WEEKLY_LIMIT",
+    "MONTHLY_LIMIT",
+    "daily_limit",
+    "BUDGET_CAP",
+    "per_recipient_limits",
+    "X402_MAX_PER_SERVICE",
+    "MPP_MAX_PER_SERVICE",
+    "X402_MAX_PER_ENDPOINT",
+    "MPP_MAX_PER_ENDPOINT",
+    "BUDGET_ALLOCATION",
+    "VELOCITY_LIMIT",
+    "rate_cap",
+    "X402_VELOCITY_PER_ENDPOINT",
+    "MPP_VELOCITY_PER_ENDPOINT",
+    "max_transactions_per_hour",
+    "ALLOWED_COUNTERPARTIES",
+    "BLOCKED_COUNTERPARTIES",
+    "recipient_allowlist",
+    "blacklist",
+    "X402_ALLOWED_SERVICES",
+    "X402_BLOCKED_SERVICES",
+    "MPP_ALLOWED_SERVICES",
+    "MPP_BLOCKED_SERVICES",
+    "CONTRACT_ALLOWLIST",
+    "ALLOWED_CATEGORIES",
+    "BLOCKED_CATEGORIES",
+    "new-recipient approval",
+    "x402 dynamic payTo",
+    "TRUST_SCORE",
+    "COUNTERPARTY_STATUS",
+    "GEOGRAPHIC_RESTRICTION",
+    "TIME_WINDOW",
+    "DAY_OF_WEEK",
+    "active_hours",
+    "business_hours_only",
+    "DATE_RANGE",
+    "BLACKOUT_PERIOD",
+    "EXPIRATION",
+    "allowed_tokens",
+    "allowed_chains",
+    "X402_SESSION_BUDGET",
+    "MPP_SESSION_BUDGET",
+    "MPP_MAX_SESSION_DEPOSIT",
+    "MPP_MAX_CONCURRENT_SESSIONS",
+    "MPP_MAX_SESSION_DURATION",
+    "MPP_BLOCK_SESSION_INTENT",
+    "MPP_ALLOWED_METHODS",
+    "conditional rules",
+    "COMPOSITE",
+    "REQUIRE_APPROVAL_ABOVE",
+    "require_human_approval_above",
+    "approval workflows",
+    "auto-freeze",
+];
+
+#[test]
+fn whoever_comes_from_another_engine_finds_each_of_its_rules_once() {
+    let mut covered: Vec<_> = entries().iter().flat_map(|entry| entry.covers).copied().collect();
+    let mut wanted = ELSEWHERE.to_vec();
+    covered.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(covered, wanted);
 }
 
 #[test]
