@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. No behaviour.
 
+mod operate;
 mod policy;
 
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ use url::Url;
 
 use crate::exit::EXIT_TABLE;
 
-pub use policy::{Backtest, Check, Diff, Explain, PayKind, Policy, Test};
+pub use operate::{Answering, Budgets, Payment, Registry};
+pub use policy::{Backtest, Check, Diff, Explain, PayKind, Policy, Prove, Test};
 
 /// Wallets whose private key never exists, for agents and the people who answer for them.
 #[derive(Debug, Parser)]
@@ -55,9 +57,14 @@ pub enum Command {
     Fetch(Fetch),
     /// Send USDC.
     Transfer(Transfer),
-    /// Look at payments.
+    /// Look at payments, and answer where a policy asks people.
     #[command(subcommand)]
     Payment(Payment),
+    /// Where the limits of policies stand.
+    Budgets(Budgets),
+    /// Say who is who: sign and install the counterparty registry, look at it.
+    #[command(subcommand)]
+    Registry(Registry),
     /// Write policies, try them before they bite, sign and install them.
     #[command(subcommand)]
     Policy(Policy),
@@ -248,25 +255,6 @@ pub struct Transfer {
     /// Abort at a named point on the path of the payment, for tests.
     #[arg(long, value_name = "POINT", hide = true)]
     pub insecure_crash_at: Option<CrashPoint>,
-}
-
-/// `tercet payment`.
-#[derive(Debug, Subcommand)]
-pub enum Payment {
-    /// One payment.
-    Show {
-        /// Its intent's id.
-        id: tercet_policy::intent::IntentId,
-    },
-    /// The agent's payments, newest first.
-    List {
-        /// Where the last page ended.
-        #[arg(long)]
-        cursor: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 20)]
-        limit: u16,
-    },
 }
 
 /// `tercet node`.

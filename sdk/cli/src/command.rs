@@ -2,9 +2,13 @@
 
 pub mod agent;
 pub mod authority;
+pub mod budgets;
 pub mod doctor;
 pub mod init;
 pub mod node;
 pub mod pay;
+pub mod payment;
 pub mod policy;
+pub mod registry;
+mod table;
 pub mod wallet;

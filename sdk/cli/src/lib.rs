@@ -16,6 +16,8 @@ pub mod demo;
 pub mod error;
 pub mod exit;
 pub mod file;
+#[cfg(test)]
+mod fixture;
 pub mod keyfile;
 pub mod line;
 pub mod tls;
@@ -40,7 +42,9 @@ pub async fn run(args: Args, console: &Console) -> Result<Answer, CliError> {
         Command::Transfer(transfer) => {
             Box::pin(command::pay::transfer(transfer, &args, console)).await
         }
-        Command::Payment(command) => command::pay::payment(command, &args).await,
+        Command::Payment(command) => command::payment::run(command, &args).await,
+        Command::Budgets(asked) => command::budgets::run(asked, &args).await,
+        Command::Registry(command) => command::registry::run(command, &args).await,
         Command::Policy(command) => command::policy::run(command, &args).await,
         Command::Node(command) => command::node::run(command, &args).await,
         Command::Doctor => command::doctor::run(&args).await,

@@ -11,6 +11,7 @@
 //! each signer node and on the chain.
 
 mod error;
+mod judged;
 mod routes;
 mod transport;
 
@@ -27,6 +28,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub use self::error::ClientError;
+pub use self::judged::{BudgetsAsked, PageAsked};
 pub use self::routes::PaymentsAsked;
 
 use crate::seam::{Clock, SystemClock};

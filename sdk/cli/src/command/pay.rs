@@ -1,23 +1,20 @@
-//! `tercet fetch`, `transfer`, `payment`: the wallet's share is in this process while it pays.
+//! `tercet fetch` and `transfer`: the wallet's share is in this process while it pays.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
 use reqwest::Request;
 use serde_json::{Value, json};
-use tercet::client::PaymentsAsked;
 use tercet::rules::Price;
 use tercet::{Declaration, Fetched, Receipt, Wallet, WalletConfig};
-use tercet_api::payment::PaymentView;
 use tercet_policy::chain::{Asset, Chain};
 
 use crate::answer::Answer;
-use crate::args::{Args, Fetch, Payment, Transfer};
+use crate::args::{Args, Fetch, Transfer};
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::file::write_private_bytes;
-use crate::line;
 
 /// Largest answer that is held, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -154,70 +151,4 @@ pub async fn transfer(
     bar.finish_and_clear();
     let receipt = receipt?;
     Ok(Answer::new(receipt_text(&receipt).trim_end(), json!({ "receipt": receipt })))
-}
-
-/// Looks at payments.
-///
-/// # Errors
-/// [`CliError`].
-pub async fn payment(command: &Payment, args: &Args) -> Result<Answer, CliError> {
-    let client = line::open(args)?;
-    match command {
-        Payment::Show { id } => {
-            let view = client.payment(id).await?;
-            Ok(Answer::of(payment_text(&view), &view))
-        }
-        Payment::List { cursor, limit } => {
-            let asked = PaymentsAsked {
-                cursor: cursor.clone(),
-                limit: Some(*limit),
-                ..PaymentsAsked::default()
-            };
-            let page = client.payments(&asked).await?;
-            let mut lines: Vec<_> = page.payments.iter().map(payment_line).collect();
-            if lines.is_empty() {
-                lines.push("no payments".into());
-            }
-            if let Some(next) = &page.next_cursor {
-                lines.push(format!("more: --cursor {next}"));
-            }
-            Ok(Answer::of(lines.join("\n"), &page))
-        }
-    }
-}
-
-fn status_word(view: &PaymentView) -> String {
-    let word = serde_json::to_value(view.status).ok();
-    word.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn amount_text(view: &PaymentView) -> String {
-    let payment = &view.payment;
-    match Asset::find(payment.chain(), payment.token()) {
-        Ok(asset) => format!("{} {}", payment.amount().to_decimal(asset.decimals), asset.symbol),
-        Err(_) => payment.amount().to_string(),
-    }
-}
-
-fn payment_line(view: &PaymentView) -> String {
-    let payee = view.payment.payee().map_or("-".into(), |payee| payee.to_string());
-    format!("{}  {:<9} {:>14}  {payee}", view.id, status_word(view), amount_text(view))
-}
-
-fn payment_text(view: &PaymentView) -> String {
-    let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".into());
-    let mut lines = vec![
-        format!("payment     {}", view.id),
-        format!("status      {}", status_word(view)),
-        format!("amount      {}", amount_text(view)),
-        format!("wallet      {}", view.wallet),
-        format!("payee       {}", or_none(view.payment.payee().map(|p| p.to_string()))),
-        format!("service     {}", or_none(view.payment.service().map(ToString::to_string))),
-        format!("transaction {}", or_none(view.transaction.map(|tx| tx.to_string()))),
-        format!("slot        {}", or_none(view.slot.clone())),
-    ];
-    lines.extend(view.refusals.iter().map(|r| format!("refused     {}: {}", r.by, r.refusal)));
-    lines.extend(view.deadline.map(|at| format!("deadline    {at}")));
-    lines.extend(view.detail.iter().map(|detail| format!("detail      {detail}")));
-    lines.join("\n")
 }

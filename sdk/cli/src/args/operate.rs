@@ -1,0 +1,87 @@
+//! `tercet payment`, `budgets` and `registry` on the command line.
+
+use std::path::PathBuf;
+
+use alloy_primitives::Address;
+use clap::{Args as ClapArgs, Subcommand};
+use tercet_policy::intent::IntentId;
+use tercet_policy::party::AgentId;
+
+use crate::args::Keys;
+
+/// `tercet payment`.
+#[derive(Debug, Subcommand)]
+pub enum Payment {
+    /// One payment.
+    Show {
+        /// Its intent's id.
+        id: IntentId,
+    },
+    /// The agent's payments, newest first.
+    List {
+        /// Only those that wait for people, with whom they wait for.
+        #[arg(long)]
+        awaiting: bool,
+        /// Where the last page ended.
+        #[arg(long)]
+        cursor: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: u16,
+    },
+    /// Say yes to a payment that a policy asks you about.
+    Approve(Answering),
+    /// Say no to it: one no ends it.
+    Refuse(Answering),
+}
+
+/// `tercet payment approve` and `refuse`.
+#[derive(Debug, ClapArgs)]
+pub struct Answering {
+    /// The payment; `tercet payment list --awaiting` shows them.
+    pub id: IntentId,
+    /// Your key file, as `tercet authority new` makes them. Its public key is the one that the
+    /// policy names for you.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+}
+
+/// `tercet budgets`.
+#[derive(Debug, ClapArgs)]
+pub struct Budgets {
+    /// Of this agent; with an agent's home, its own.
+    #[arg(long)]
+    pub agent: Option<AgentId>,
+    /// What binds payments from this wallet.
+    #[arg(long)]
+    pub wallet: Option<Address>,
+    /// What binds payments to this service, as `api.search.example`.
+    #[arg(long)]
+    pub service: Option<String>,
+}
+
+/// `tercet registry`.
+#[derive(Debug, Subcommand)]
+pub enum Registry {
+    /// Sign a registry file's exact text.
+    Sign {
+        /// YAML, or a signed registry to add signatures to.
+        file: PathBuf,
+        /// Where to write the signed registry; without it, to standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The signatures.
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Install a signed registry.
+    Put {
+        /// What `registry sign` wrote.
+        file: PathBuf,
+    },
+    /// The registry in force, and how far each counterparty is trusted now.
+    Show {
+        /// Only this counterparty.
+        name: Option<String>,
+    },
+}
