@@ -162,7 +162,7 @@ fn a_counterexample_is_a_payment_that_the_policy_lets_through() {
         PAYEES,
         "- limit: { amount: 10 USDC, per: day }",
         "- max_share_of_balance: 50%",
-        "- max_fee: { amount: 0.01 ETH }",
+        "- max_fee: 0.01 ETH",
         "- when: 'context.attempts < 3 && context.confidence.greaterThan(decimal(\"0.8\"))'",
     ];
     let (code, answer) = folder.prove(&rules, &["--never", "pays more than 9 USDC"]);

@@ -18,6 +18,7 @@ mod solver;
 
 use cedar_policy::PolicySet;
 use tercet_policy::compile::{CompileError, Compiled, Question};
+use tercet_policy::time::UnixSeconds;
 
 use super::file::Source;
 use crate::error::CliError;
@@ -32,6 +33,8 @@ use solver::Answer;
 
 /// Moments that are fixed one by one, where a payment hangs on the hour.
 const MOMENTS_FIXED_MAX: usize = 6;
+/// Moments that are tried after a past, which takes time to make up.
+const MOMENTS_AFTER_MAX: usize = 24;
 
 /// The payments that are looked for: those that policies let through, and that do something.
 pub(super) struct Goal<'a> {
@@ -120,11 +123,10 @@ async fn try_past(
     (witness, solver): (&Witness, &Solver),
 ) -> Result<Option<Concrete>, CliError> {
     let moments = moments(&goal.all_sources());
-    let spread = moments.len().div_euclid(MOMENTS_FIXED_MAX).max(1);
-    let some = moments.iter().step_by(spread).take(MOMENTS_FIXED_MAX);
-    for fixed in std::iter::once(None).chain(some.map(Some)) {
+    let some = some_of(&moments, MOMENTS_FIXED_MAX);
+    for fixed in std::iter::once(None).chain(some.iter().map(Some)) {
         let at = fixed.or(moments.first()).copied().unwrap_or_default();
-        let Ok(scene) = Scene::of(payee, past, at) else { continue };
+        let Ok(scene) = Scene::of(goal, payee, past, at) else { continue };
         let Some(expression) = scene.expression(goal, fixed.is_some()).map_err(out_of_range)?
         else {
             continue;
@@ -133,16 +135,23 @@ async fn try_past(
         let within = format!("{payable} && {expression}{here}");
         let Answer::Model(model) = solver.ask(goal, &within).await? else { continue };
         let draft = Draft::of(&model, witness)?;
-        let tried = fixed.map_or(moments.as_slice(), std::slice::from_ref);
-        for at in tried {
-            if let Ok(scene) = Scene::of(&draft, past, *at)
-                && let Some(found) = scene.judged(goal)
-            {
-                return Ok(Some(found));
-            }
+        let tried = match fixed {
+            Some(at) => vec![*at],
+            None if past == Past::Nothing => moments.clone(),
+            None => some_of(&moments, MOMENTS_AFTER_MAX),
+        };
+        let scenes = tried.into_iter().filter_map(|at| Scene::of(goal, &draft, past, at).ok());
+        if let Some(found) = scenes.into_iter().find_map(|scene| scene.judged(goal)) {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// So many of them, spread over all.
+fn some_of(moments: &[UnixSeconds], most: usize) -> Vec<UnixSeconds> {
+    let apart = moments.len().div_ceil(most).max(1);
+    moments.iter().step_by(apart).copied().collect()
 }
 
 fn out_of_range(error: CompileError) -> CliError {

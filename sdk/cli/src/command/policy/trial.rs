@@ -61,9 +61,9 @@ impl<'a> Trial<'a> {
         Ok(Self { policies, people, registry, ledger, book, deposits, recorded: 0 })
     }
 
-    /// What was paid before.
-    pub(super) const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// What was paid.
+    pub(super) fn into_ledger(self) -> Ledger {
+        self.ledger
     }
 
     /// What the policies say to a payment.

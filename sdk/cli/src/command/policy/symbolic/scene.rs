@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use cedar_policy::PolicySet;
 use tercet_policy::ask::Facts;
 use tercet_policy::compile::{CompileError, Question};
-use tercet_policy::decision::Verdict;
+use tercet_policy::decision::{Verdict, decide};
+use tercet_policy::ledger::Ledger;
+use tercet_policy::money::Amount;
 use tercet_policy::registry::Registry;
-use tercet_policy::rules::RuleKind;
+use tercet_policy::rules::{Money, RuleKind};
 use tercet_policy::time::UnixSeconds;
 
 use super::super::file::Source;
@@ -16,7 +18,6 @@ use super::super::moment;
 use super::super::payment::{Asked, PaymentFile};
 use super::super::trial::Trial;
 use super::{Also, Concrete, Draft, Goal};
-use crate::error::CliError;
 
 /// How long ago a payment is that counts for no window, in seconds: 35 days.
 const LONG_AGO_SECONDS: u64 = 3_024_000;
@@ -90,42 +91,47 @@ pub(super) struct Scene {
     asked: Asked,
     registry: Option<Registry>,
     past: Vec<serde_json::Value>,
-    paid: Vec<Paid>,
+    ledger: Ledger,
 }
 
 impl Scene {
-    pub(super) fn of(draft: &Draft, past: Past, at: UnixSeconds) -> Result<Self, CliError> {
-        let payment: PaymentFile = read(draft.at(&moment::text(at)))?;
-        let asked = payment.asked(draft.who(), at).map_err(CliError::Failed)?;
+    pub(super) fn of(
+        goal: &Goal<'_>,
+        draft: &Draft,
+        past: Past,
+        at: UnixSeconds,
+    ) -> Result<Self, String> {
+        let payment = read(draft.at(&moment::text(at)))?;
+        let asked = payment.asked(draft.who(), at)?;
         let registry = draft.registry().map(|registry| Registry::parse(&registry.to_string()));
-        let registry = registry.transpose().map_err(|bad| CliError::Failed(bad.to_string()))?;
+        let registry = registry.transpose().map_err(|bad| bad.to_string())?;
         let mut scene =
-            Self { draft: draft.clone(), asked, registry, past: Vec::new(), paid: Vec::new() };
+            Self { draft: draft.clone(), asked, registry, past: Vec::new(), ledger: Ledger::new() };
         if let Some((ago, units, times)) = past.payments() {
-            scene.pay(at.minus(ago), units, times)?;
+            scene.pay(goal.sources, at.minus(ago), units, times)?;
         }
         Ok(scene)
     }
 
-    fn pay(&mut self, at: UnixSeconds, units: u128, times: u64) -> Result<(), CliError> {
-        let money = self.asked.money().ok_or_else(|| CliError::Failed("no asset".to_owned()))?;
-        let counted = tercet_policy::money::Amount::from_base_units(units);
-        let amount = tercet_policy::rules::Money { amount: counted, ..money };
+    /// Lets payments have been made.
+    fn pay(
+        &mut self,
+        sources: &[&Source],
+        at: UnixSeconds,
+        units: u128,
+        times: u64,
+    ) -> Result<(), String> {
+        let money = self.asked.money().ok_or("the payment is in no asset")?;
+        let counted = Amount::from_base_units(units);
+        let amount = Money { amount: counted, ..money };
         let written = self.draft.before(&moment::text(at), &amount.to_string(), times);
-        let payment: PaymentFile = read(written.clone())?;
-        let asked = payment.past(self.draft.who()).map_err(CliError::Failed)?;
+        let asked = read(written.clone())?.past(self.draft.who())?;
         let paid = Paid { asked, fate: Fate::Paid, counted, became: None, by_people: false };
-        for _ in 0..times {
-            self.paid.push(paid.clone());
-        }
+        let mut trial = Trial::new(sources, self.registry.as_ref())?;
+        (0..times).try_for_each(|_| trial.record(&paid))?;
+        self.ledger = trial.into_ledger();
         self.past.push(written);
         Ok(())
-    }
-
-    fn trial<'a>(&'a self, sources: &[&Source]) -> Result<Trial<'a>, String> {
-        let mut trial = Trial::new(sources, self.registry.as_ref())?;
-        self.paid.iter().try_for_each(|paid| trial.record(paid))?;
-        Ok(trial)
     }
 
     /// The sums of this past, and the moment where it is fixed, as a Cedar expression; nothing
@@ -135,10 +141,8 @@ impl Scene {
         goal: &Goal<'_>,
         with_moment: bool,
     ) -> Result<Option<String>, CompileError> {
-        let (Ok(trial), Ok(ask)) = (self.trial(goal.sources), self.asked.ask()) else {
-            return Ok(None);
-        };
-        let facts = self.facts(&trial);
+        let Ok(ask) = self.asked.ask() else { return Ok(None) };
+        let facts = self.facts();
         let sums = goal.compiled.sums(&ask, &facts)?;
         if !with_moment {
             return Ok(Some(sums));
@@ -146,24 +150,26 @@ impl Scene {
         Ok(Some(format!("{sums} && {}", goal.compiled.moment(&ask, &facts)?)))
     }
 
-    fn facts<'a>(&'a self, trial: &'a Trial<'_>) -> Facts<'a> {
+    fn facts(&self) -> Facts<'_> {
         Facts {
             registry: self.registry.as_ref(),
             balance: self.asked.balance,
-            ..Facts::of(trial.ledger(), self.asked.at)
+            ..Facts::of(&self.ledger, self.asked.at)
         }
+    }
+
+    fn verdict(&self, sources: &[&Source]) -> Option<Verdict> {
+        let ask = self.asked.ask().ok()?;
+        let policies: Vec<_> = sources.iter().map(|source| &source.policy).collect();
+        Some(decide(&policies, &ask, &self.facts()).verdict)
     }
 
     /// The payment, where the typed evaluator says that it does what was looked for.
     pub(super) fn judged(self, goal: &Goal<'_>) -> Option<Concrete> {
-        let trial = self.trial(goal.sources).ok()?;
-        let verdict = trial.decide(&self.asked).ok()?.verdict;
+        let verdict = self.verdict(goal.sources)?;
         let does = match &goal.also {
-            Also::Meets(question) => self.meets(goal, &trial, question),
-            Also::NotBy(others, _) => {
-                let other = self.trial(others).ok()?.decide(&self.asked).ok()?.verdict;
-                !is_through(goal.question, other)
-            }
+            Also::Meets(question) => self.meets(goal, question),
+            Also::NotBy(others, _) => !is_through(goal.question, self.verdict(others)?),
         };
         if !does || !is_through(goal.question, verdict) {
             return None;
@@ -172,15 +178,14 @@ impl Scene {
         Some(Concrete {
             verdict: verdict.to_owned(),
             payment: self.draft.at(&moment::text(self.asked.at)),
-            past: self.past.clone(),
+            past: self.past,
             registry: self.draft.registry().cloned(),
         })
     }
 
-    fn meets(&self, goal: &Goal<'_>, trial: &Trial<'_>, question: &PolicySet) -> bool {
-        let facts = self.facts(trial);
+    fn meets(&self, goal: &Goal<'_>, question: &PolicySet) -> bool {
         let ask = self.asked.ask().ok();
-        let compiled = ask.and_then(|ask| goal.compiled.ask(&ask, &facts).ok());
+        let compiled = ask.and_then(|ask| goal.compiled.ask(&ask, &self.facts()).ok());
         compiled.is_some_and(|ask| ask.is_allowed_by(question))
     }
 }
@@ -192,6 +197,6 @@ const fn is_through(question: Question, verdict: Verdict) -> bool {
     }
 }
 
-fn read(written: serde_json::Value) -> Result<PaymentFile, CliError> {
-    serde_json::from_value(written).map_err(|error| CliError::Failed(error.to_string()))
+fn read(written: serde_json::Value) -> Result<PaymentFile, String> {
+    serde_json::from_value(written).map_err(|error| error.to_string())
 }
