@@ -35,11 +35,11 @@ pub(crate) async fn policy(scale: Scale, figures: &mut Figures) -> Result<()> {
     let taken = format!("ledger_bytes_per_payment_{longest}");
     figures.add("ledger_bytes_per_payment", value(&lines, &taken)?)?;
     let (count, watched) = (field(&lines, &taken, "payments")?, field(&lines, &taken, "lines")?);
-    figures.note(format!(
+    figures.note(
         "Decisions: one policy of 20 rules, asked 200,000 times after so many payments within 30 \
          days, half of them approved; the targets are for 100,000. Loading: 1,000 signed policies \
-         of 20 rules and 50 services each, from text and signature to what is counted for them."
-    ));
+         of 20 rules and 50 services each, from text and signature to what is counted for them.",
+    );
     figures.note(format!(
         "Memory of a ledger: resident, by payment, with {watched:.0} lines of sums kept ready, over \
          {count:.0} payments. A wallet takes what it paid in 40 days and no more."
