@@ -32,7 +32,7 @@ use scene::{Past, Scene, moments};
 use solver::Answer;
 
 /// Moments that are fixed one by one, where a payment hangs on the hour.
-const MOMENTS_FIXED_MAX: usize = 6;
+const MOMENTS_FIXED_MAX: usize = 3;
 /// Moments that are tried after a past, which takes time to make up.
 const MOMENTS_AFTER_MAX: usize = 24;
 
@@ -133,7 +133,12 @@ async fn try_past(
         };
         let here = if past == Past::Nothing { String::new() } else { payee.same_payee() };
         let within = format!("{payable} && {expression}{here}");
-        let Answer::Model(model) = solver.ask(goal, &within).await? else { continue };
+        let model = match solver.ask(goal, &within).await? {
+            Answer::Model(model) => model,
+            // What no moment shows, no single one does.
+            Answer::None if fixed.is_none() => break,
+            Answer::None | Answer::Unknown(_) => continue,
+        };
         let draft = Draft::of(&model, witness)?;
         let tried = match fixed {
             Some(at) => vec![*at],

@@ -70,6 +70,10 @@ pub(in super::super) async fn compare(
     compared.unmodelled.sort();
     compared.unmodelled.dedup();
     let (old, new) = ([old], [new]);
+    let asks = |compiled: &Compiled| {
+        compiled.policies_text(Question::Approves) != compiled.policies_text(Question::Admits)
+    };
+    let nobody_is_asked = !asks(&of_old) && !asks(&of_new);
     for question in [Question::Approves, Question::Admits] {
         let also = Also::NotBy(&old, &of_old);
         let more = Goal { sources: &new, compiled: &of_new, question, also };
@@ -78,6 +82,10 @@ pub(in super::super) async fn compare(
         let more = Box::pin(search(&more, &[], solver)).await?;
         let less = Box::pin(search(&less, &[], solver)).await?;
         compared.take(question, more, less);
+        if nobody_is_asked {
+            compared.admits = compared.approves;
+            break;
+        }
     }
     Ok(compared)
 }
