@@ -1,5 +1,7 @@
 //! Fees that rise: judged by the rules about fees, and counted once.
 
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use proptest::prelude::*;
 
 use crate::admission::{AdmitError, Book, RecordSpend as _, Reserved, Rulebook, Submission, admit};

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use super::*;
 use crate::fixture::{NOW, PAYEE, fees, proposal, row as row_of, settled, transfer};
 use crate::ledger::{LEDGER_SECONDS_KEPT, Line, Measure, Scope};

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use super::*;
 use crate::fixture::yaml;
 use crate::ledger::LEDGER_SECONDS_KEPT;

@@ -1,5 +1,7 @@
 //! A wallet that pays for ever takes bounded memory, and what is forgotten is never signed again.
 
+#![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
