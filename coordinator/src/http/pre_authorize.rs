@@ -109,7 +109,7 @@ async fn decide(
     approvals: &[tercet_policy::approval::SignedApproval],
 ) -> Result<PreAuthorizationDecision, HttpError> {
     let (decision, hold) = match preview::set_aside(app, opened, approvals).await {
-        Ok(SetAside::Held { decision, hold }) => (decision, hold),
+        Ok(SetAside::Held { decision, hold }) => (decision, *hold),
         Ok(SetAside::Asks(decision)) => {
             return Ok(PreAuthorizationDecision {
                 answer: PreAuthorizationAnswer::RequiresApproval,

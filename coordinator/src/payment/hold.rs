@@ -32,7 +32,7 @@ pub enum SetAside {
         /// What every rule said.
         decision: Decision,
         /// The row to store.
-        hold: HoldRow,
+        hold: Box<HoldRow>,
     },
     /// People have to say yes first.
     Asks(Decision),
@@ -63,7 +63,7 @@ impl SharedBook {
         }
         let hold = row(&book, bench, ask, wish);
         Ok(match book.hold(&hold) {
-            Ok(()) => SetAside::Held { decision, hold },
+            Ok(()) => SetAside::Held { decision, hold: Box::new(hold) },
             Err(error) => SetAside::Not(error),
         })
     }

@@ -165,11 +165,15 @@ async fn a_policy_that_is_not_good_is_refused_with_its_place_and_the_old_one_sta
         assert_eq!((found, problem["code"].as_str()), (status, Some(code)), "{name}: {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(said), "{name}: {problem}");
     }
-    let elsewhere = by_quorum(of_agent(9, any));
+    assert_eq!(house.look("/v1/agents/research-01/policy").await.1["epoch"], 3);
+    the_old_one_judges(house).await;
+}
+
+async fn the_old_one_judges(house: House) {
+    let elsewhere = by_quorum(of_agent(9, "  - max_amount: 9 USDC\n"));
     let (status, problem) = house.put("/v1/agents/research-02/policy", &elsewhere).await;
     assert_eq!((status, problem["code"].as_str()), (422, Some("bad_document")));
     assert!(problem["detail"].as_str().unwrap().contains("research-02"), "{problem}");
-    assert_eq!(house.look("/v1/agents/research-01/policy").await.1["epoch"], 3);
     assert_eq!(decided(&house, 600_000).await["verdict"], "refuse", "the old one judges");
     assert_eq!(decided(&house, 500_000).await["verdict"], "approve");
     let house = house.restarted().await;
