@@ -19,7 +19,7 @@ fn names_go_with_their_last_user() {
         ledger.record(&gone).unwrap();
         ledger.apply(&if happened { settled(&gone, 10) } else { void(&gone) }).unwrap();
         ledger.record(&row(2, 1, Some(1), 2, LATER)).unwrap();
-        assert_eq!(ledger.len(), 1);
+        assert_eq!((ledger.len(), ledger.is_empty()), (1, false));
         let names = &ledger.names;
         let kept = [
             names.services.find(gone.service.as_ref().unwrap()).is_some(),
