@@ -75,6 +75,7 @@ struct PolicyFile {
 /// One of `{ organisation: NAME }`, `{ agent: NAME }` and `{ wallet: "0x…", agent: NAME }`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 2))]
 struct AppliesTo {
     /// Every agent under one policy authority; the name is a label.
     #[serde(default)]

@@ -7,8 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::rules::file::schema;
 use crate::rows::Protocol;
+use crate::rules::file::schema;
 use crate::rules::{By, Limit, MaxFee, Money, NativeMoney, PriceCeiling, Rate, RuleKind};
 use crate::window::{Period, Window, Zone};
 
@@ -54,6 +54,7 @@ pub(super) struct RateFile {
 /// Highest price of one request, by protocol.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(super) struct PriceCeilingFile {
     /// Over x402.
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::rules::parties::{self, Named, Services};
 /// What an `allow` or a `block` names.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(super) struct NamedFile {
     /// Hosts, exact or below `*.suffix`.
     #[serde(default)]

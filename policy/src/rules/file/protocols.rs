@@ -13,6 +13,7 @@ use crate::rules::{Length, Money, Mpp, RuleKind, Scheme, TransferMethod, X402};
 /// What an x402 payment may be like.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(super) struct X402File {
     /// The schemes that may be used.
     #[serde(default)]
@@ -39,6 +40,7 @@ pub(super) struct X402File {
 /// What a payment over MPP may be like.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub(super) struct MppFile {
     /// Highest deposit of one session, with all that is put on top of it.
     #[serde(default)]

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::rules::file::schema;
 use crate::rules::dates::Moment;
+use crate::rules::file::schema;
 use crate::rules::hours::{Clock, Day};
 use crate::rules::{Blackout, Dates, Hours, RuleKind};
 use crate::window::Zone;
@@ -31,6 +31,7 @@ pub(super) struct HoursFile {
 /// From when until when may be paid.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 2))]
 pub(super) struct DatesFile {
     /// The first day, or the first minute.
     #[serde(default)]
