@@ -89,14 +89,14 @@ pub(super) async fn search(
     names: &[String],
     solver: &Solver,
 ) -> Result<Finding, CliError> {
-    let domain = goal.compiled.domain();
+    let domain = vec![goal.compiled.domain()];
     match solver.ask(goal, &domain).await? {
         Answer::None => return Ok(Finding::Never),
         Answer::Unknown(why) => return Ok(Finding::Open(why)),
         Answer::Model(_) => {}
     }
     let witness = Witness::of(goal, names)?;
-    let payable = format!("{domain} && {}", witness.expression());
+    let payable = [domain, witness.expressions()].concat();
     let payee = match solver.ask(goal, &payable).await? {
         Answer::Model(model) => Draft::of(&model, &witness)?,
         Answer::None => return Ok(Finding::Open(NOBODY.to_owned())),
@@ -117,7 +117,7 @@ const NOTHING: &str = "what the solver found is no payment that the policies let
 /// Looks for a payment after that past: first at any moment, then at some moments one by one.
 async fn try_past(
     goal: &Goal<'_>,
-    payable: &str,
+    payable: &[String],
     payee: &Draft,
     past: Past,
     (witness, solver): (&Witness, &Solver),
@@ -131,8 +131,8 @@ async fn try_past(
         else {
             continue;
         };
-        let here = if past == Past::Nothing { String::new() } else { payee.same_payee() };
-        let within = format!("{payable} && {expression}{here}");
+        let payee = (past != Past::Nothing).then(|| payee.same_payee());
+        let within: Vec<_> = payable.iter().cloned().chain([expression]).chain(payee).collect();
         let model = match solver.ask(goal, &within).await? {
             Answer::Model(model) => model,
             // What no moment shows, no single one does.

@@ -83,8 +83,8 @@ impl Witness {
         &self.who
     }
 
-    /// The same as a Cedar expression, which never errs.
-    pub(super) fn expression(&self) -> String {
+    /// The same as Cedar expressions, which never err.
+    pub(super) fn expressions(&self) -> Vec<String> {
         let of = |names: &mut dyn Iterator<Item = &str>| {
             let names: Vec<_> = names.map(text_literal).collect();
             format!("[{}]", names.join(", "))
@@ -122,7 +122,7 @@ impl Witness {
             };
             Some(format!("(if context has {name} then {range} else true)"))
         }));
-        all.join(" && ")
+        all
     }
 }
 
@@ -230,7 +230,7 @@ impl Draft {
         self.registry.as_ref()
     }
 
-    /// A Cedar expression that fixes who is paid, to be joined to others.
+    /// A Cedar expression that fixes who is paid.
     pub(super) fn same_payee(&self) -> String {
         let recipient = text_literal(&self.recipient);
         let service = self.service.as_ref().map_or_else(
@@ -239,7 +239,7 @@ impl Draft {
                 format!("resource has service && resource.service == {}", text_literal(service))
             },
         );
-        format!(" && resource has recipient && resource.recipient == {recipient} && {service}")
+        format!("resource has recipient && resource.recipient == {recipient} && {service}")
     }
 }
 
