@@ -9,10 +9,13 @@
 //! the typed evaluator, which a differential test holds on random payments. Sums of windows and
 //! wall clocks enter as attributes, computed by the same queries.
 //!
-//! | rule | in Cedar |
-//! |---|---|
-//! | `max_amount`, `price_ceiling.x402`, `limit`, `rate`, `allow`, `block`, `trust`, `country`, `hours`, `dates`, `blackout`, `ask` without `new_payee`, `when` | an expression over the payment, the time, the sums and the context |
-//! | `max_share_of_balance`, `max_fee`, `payee_pinning`, `freeze`, `price_ceiling.mpp`, `x402`, `mpp`, `ask` with `new_payee` | not translated ([`Compiled::unmodelled`]): whether it refuses or asks is an attribute, which a solver is free to choose |
+//! Translated, as an expression over the payment, the time, the sums and the context:
+//! `max_amount`, `price_ceiling.x402`, `limit`, `rate`, `allow`, `block`, `trust`, `country`,
+//! `hours`, `dates`, `blackout`, `ask` without `new_payee`, and `when`.
+//!
+//! Not translated ([`Compiled::unmodelled`]): `max_share_of_balance`, `max_fee`, `payee_pinning`,
+//! `freeze`, `price_ceiling.mpp`, `x402`, `mpp`, and `ask` with `new_payee`. Whether such a rule
+//! refuses or asks is an attribute, which a solver is free to choose.
 //!
 //! What is not translated therefore makes a proof harder and never false: a payment that the
 //! rule would refuse may count as one that is paid, not the other way round. Sums, wall clocks,

@@ -60,7 +60,8 @@ counterparties:
   - { name: a, services: [a.example, b.a.example], country: DE, category: data, trust: 80 }
   - { name: b, services: [b.example, xa.example], country: US, category: games, trust: 40 }
   - { name: c, services: [\"[::1]:9\"], category: data, trust: 60 }
-  - { name: d, recipients: [\"0x0000000000000000000000000000000000000001\"], country: FR, trust: 61 }
+  - { name: d, recipients: [\"0x0000000000000000000000000000000000000001\"], country: FR, \
+trust: 61 }
   - { name: e, recipients: [\"0x0000000000000000000000000000000000000002\"], category: data, \
 trust: 59 }
 ";
@@ -179,7 +180,8 @@ fn hours(chance: &mut Chance) -> String {
     let days = *chance.of(&["", ", days: [fri, sat]", ", days: [sun, mon]"]);
     let minute = chance.of(&[0, 30]);
     format!(
-        "hours: {{ from: \"{from:02}:{minute:02}\", to: \"{:02}:{minute:02}\", zone: {zone}{days} }}",
+        "hours: {{ from: \"{from:02}:{minute:02}\", to: \"{:02}:{minute:02}\", \
+         zone: {zone}{days} }}",
         (from + long) % 24
     )
 }
