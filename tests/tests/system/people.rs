@@ -9,7 +9,7 @@ use tercet_api::payment::{AnswerPayment, PaymentStatus, PaymentView};
 use tercet_api::problem::ProblemCode;
 use tercet_cli::demo::house::{ActError, now};
 use tercet_policy::approval::{Approval, SignedApproval};
-use tercet_policy::context::{Context, ContextValue};
+use tercet_policy::context::{Context, ContextValue, Decimal};
 use tercet_policy::document::{Ed25519PublicKey, Signed};
 use tercet_policy::intent::PaymentIntent;
 use tercet_policy::money::Amount;
@@ -67,7 +67,7 @@ async fn house() -> Result<(Cluster, alloy_primitives::Address)> {
 }
 
 fn sure(mut intent: PaymentIntent, confidence: &str) -> Result<PaymentIntent> {
-    let value = ContextValue::Decimal(confidence.parse()?);
+    let value = ContextValue::Decimal(Decimal::parse(confidence)?);
     intent.declared.context = Context::default().with("confidence", value)?;
     Ok(intent)
 }
