@@ -117,9 +117,10 @@ fn grants_within(old: &Policy, new: &Policy) -> bool {
     };
     let (old, new) = (granting(old), granting(new));
     let is_within = |narrow: &Rule, wide: &Rule| {
-        narrow.as_allow().zip(wide.as_allow()).is_some_and(|(narrow, wide)| {
-            allows_at_most(narrow, wide)
-        })
+        narrow
+            .as_allow()
+            .zip(wide.as_allow())
+            .is_some_and(|(narrow, wide)| allows_at_most(narrow, wide))
     };
     // What follows where none of them matches must not get milder.
     let strongest = |rules: &[Rule]| rules.iter().map(Rule::then).max();

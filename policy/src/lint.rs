@@ -132,7 +132,8 @@ fn says_all_of(strict: &Rule, mild: &Rule) -> bool {
                 (strict, mild) => strict >= mild,
             };
             let stops = |mild: &RuleKind| covers(strict.kind(), mild);
-            follows && (stops(mild.kind()) || asked_above(mild.kind()).is_some_and(|max| stops(&max)))
+            follows
+                && (stops(mild.kind()) || asked_above(mild.kind()).is_some_and(|max| stops(&max)))
         }
     }
 }

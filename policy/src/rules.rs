@@ -42,8 +42,6 @@ mod view;
 mod when;
 mod x402;
 
-#[cfg(test)]
-pub(crate) use file::schema;
 pub(crate) use approvers::Answer;
 pub use approvers::{
     APPROVAL_LENGTH_DEFAULT, Approvers, Escalation, PEOPLE_MAX, Person, Quorum, ROLES_MAX,
@@ -51,9 +49,11 @@ pub use approvers::{
 pub use ask::AskWhen;
 pub use country::CountryRule;
 pub use dates::{BLACKOUT_REASON_CHARS_MAX, Blackout, Dates};
-pub(crate) use error::check_size;
 pub use error::PolicyError;
+pub(crate) use error::check_size;
 pub use fees::MaxFee;
+#[cfg(test)]
+pub(crate) use file::schema;
 pub use freeze::{Freeze, SPIKE_FACTOR_MAX, SPIKE_PERIODS_MAX, Spike};
 pub use hours::Hours;
 pub use kind::RuleKind;

@@ -22,8 +22,8 @@ mod system {
     mod liar;
     mod links;
     mod payments;
-    mod people;
     mod peers;
+    mod people;
     mod scratch;
     mod secrets;
     mod silence;

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, reason = "tests may overflow, loudly")]
+
 use super::*;
 use crate::fixture;
 

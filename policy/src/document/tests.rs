@@ -133,15 +133,16 @@ fn no_epoch_is_changed_where_doubles_end() {
 
 #[test]
 fn two_writings_of_one_document_are_one_and_two_documents_are_two() {
-    let one = r#"{"agent":"a","epoch":1,"frozen":true,"reason":"drill"}"#;
-    let other = "{ \"reason\": \"dr\\u0069ll\", \"frozen\": true, \"epoch\": 1, \"agent\": \"a\" }";
+    let one = r#"{"agent":"a","epoch":1,"frozen":true,"reason":"drill","at":7}"#;
+    let other = "{ \"reason\": \"dr\\u0069ll\", \"frozen\": true, \"epoch\": 1, \"agent\": \"a\", \"at\": 7 }";
     let by = Ed25519PublicKey::of(&key(1));
     let hash = |text: &str| {
         let document: Freeze = serde_json::from_str(text).unwrap();
         Signed::by(document, &key(1)).unwrap().open_by(&by).unwrap().content_hash()
     };
     assert_eq!(hash(one), hash(other));
-    let others = [("\"a\"", "\"b\""), ("1", "2"), ("true", "false"), ("drill", "Drill")];
+    let others =
+        [("\"a\"", "\"b\""), ("1", "2"), ("true", "false"), ("drill", "Drill"), ("7", "8")];
     for (from, to) in others {
         assert_ne!(hash(one), hash(&one.replace(from, to)), "{to}");
     }

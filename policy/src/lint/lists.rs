@@ -30,9 +30,9 @@ fn blocked(rule: &Rule, allow: &Named, by: &Rule, block: &Block) -> Vec<Warning>
     let line = by.line();
     let services = block.0.services.as_ref();
     let named = allow.services.as_ref().map(|services| services.entries()).unwrap_or_default();
-    let stopped = named.into_iter().filter(|entry| {
-        services.is_some_and(|services| blocks_service(services, entry))
-    });
+    let stopped = named
+        .into_iter()
+        .filter(|entry| services.is_some_and(|services| blocks_service(services, entry)));
     let both = |mine: Option<&BTreeSet<_>>, theirs: Option<&BTreeSet<_>>| -> Vec<String> {
         let (Some(mine), Some(theirs)) = (mine, theirs) else { return Vec::new() };
         mine.intersection(theirs).map(ToString::to_string).collect()

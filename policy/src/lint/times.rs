@@ -16,8 +16,7 @@ pub(super) fn lint(policy: &Policy, now: UnixSeconds) -> Vec<Warning> {
     let Some(last) = rules.last() else { return Vec::new() };
     let begin = starts(&rules, now);
     let moments = (0..STEPS_MAX).map(|step| begin.plus(step.saturating_mul(STEP_SECONDS)));
-    let all_open =
-        |at: UnixSeconds| rules.iter().all(|rule| is_open(rule, at).unwrap_or(true));
+    let all_open = |at: UnixSeconds| rules.iter().all(|rule| is_open(rule, at).unwrap_or(true));
     if moments.clone().any(all_open) {
         return Vec::new();
     }

@@ -65,10 +65,15 @@ fn fees(gas_limit: u64, fee: u128, tip: u128) -> ChainTerms {
 
 #[test]
 fn an_honest_claim_is_taken() {
-    let claim = ProposalClaim::honest(&x402(), terms_without_chain(&x402()).unwrap(), PolicyEpochs::default());
+    let claim = ProposalClaim::honest(
+        &x402(),
+        terms_without_chain(&x402()).unwrap(),
+        PolicyEpochs::default(),
+    );
     let proposal = Proposal::assemble(x402(), &claim).unwrap();
     assert!(matches!(proposal.slot(), Slot::Eip3009 { .. }));
-    let claim = ProposalClaim::honest(&transfer(), fees(60_000, 1_000_000_000, 1), PolicyEpochs::default());
+    let claim =
+        ProposalClaim::honest(&transfer(), fees(60_000, 1_000_000_000, 1), PolicyEpochs::default());
     assert!(Proposal::assemble(transfer(), &claim).is_ok());
 }
 

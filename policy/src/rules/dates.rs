@@ -208,8 +208,7 @@ impl Blackout {
 
 /// A moment as the zone's wall clock shows it.
 fn shown(now: UnixSeconds, zone: &Zone) -> String {
-    let at = |local: jiff::Zoned| {
-        format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute())
-    };
+    let at =
+        |local: jiff::Zoned| format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute());
     zone.at(now).map_or_else(|| now.to_string(), at)
 }

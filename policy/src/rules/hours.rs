@@ -172,7 +172,8 @@ impl Hours {
     /// When it is open, day by day.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let (from, to) = (self.from.minutes, self.to.minutes);
-        let day = |day: &Day| Day::ALL.iter().zip(1_u8..).find_map(|(d, n)| (d == day).then_some(n));
+        let day =
+            |day: &Day| Day::ALL.iter().zip(1_u8..).find_map(|(d, n)| (d == day).then_some(n));
         let mut spans = Vec::new();
         for day in self.days.iter().filter_map(day) {
             if from < to {

@@ -66,9 +66,7 @@ impl Allow {
             _ if !self.can_grant() => place,
             // What is paid for a service is granted by the service; its payee and its trade count
             // where they are named too.
-            (Some(services), Some(service)) => {
-                place && payee && trade && services.allow(service)
-            }
+            (Some(services), Some(service)) => place && payee && trade && services.allow(service),
             // A list of recipients alone never grants what is paid for a service.
             (None, Some(_)) => place && payee && trade && named.categories.is_some(),
             // A transfer is granted by who is paid.

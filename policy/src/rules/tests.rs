@@ -50,7 +50,10 @@ fn epochs_only_rise() {
     assert_eq!(follow(&open(7, others)), Err(PolicyError::OtherContent { epoch: 7 }));
     assert_eq!(follow(&open(6, rules)), Err(PolicyError::OlderEpoch { offered: 6, held: 7 }));
     let other = Subject::Agent(AgentId::new("other").unwrap());
-    assert!(matches!(open(8, rules).may_follow(None, &other), Err(PolicyError::OtherSubject { .. })));
+    assert!(matches!(
+        open(8, rules).may_follow(None, &other),
+        Err(PolicyError::OtherSubject { .. })
+    ));
 }
 
 #[test]

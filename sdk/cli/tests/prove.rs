@@ -85,7 +85,6 @@ fn run(command: &mut Command) -> (i32, Value) {
 fn assert_proves(rules: &[&str], question: &str, expected: i32) -> Value {
     let (code, answer) = Folder::new().prove(rules, &["--never", question]);
     assert_eq!(code, expected, "{question} of {rules:?}: {answer:#}");
-    println!("{:>6} ms  {code}  {question}  {rules:?}", answer["milliseconds"]);
     let word = match expected {
         PROVED => "proved",
         COUNTEREXAMPLE => "counterexample",

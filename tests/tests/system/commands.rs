@@ -104,7 +104,10 @@ async fn policies(desk: &Desk) -> Result<()> {
     let asked = ["policy", "explain", &yaml, "--to", &payee, "--service", &url, "--amount"];
     desk.expect(0, &[&asked[..], &["0.50"]].concat()).await?;
     let refused = desk.expect(3, &[&asked[..], &["0.51"]].concat()).await?;
-    ensure!(refused["decision"]["policies"][0]["findings"][0]["limit"] == "0.5 USDC", "{refused:#}");
+    ensure!(
+        refused["decision"]["policies"][0]["findings"][0]["limit"] == "0.5 USDC",
+        "{refused:#}"
+    );
     let key = key.to_string_lossy();
     desk.expect(0, &["policy", "sign", &yaml, "--key", &key, "--out", &signed]).await?;
     let put = desk.expect(0, &["policy", "put", &signed]).await?;

@@ -104,7 +104,7 @@ fn payment(n: u64) -> Payment {
         4 => fixture::x402(amount, "other.example", OTHER),
         _ => fixture::transfer(amount, if n % 4 == 1 { PAYEE } else { OTHER }),
     };
-    if let (Payment::X402Exact(x), true) = (&mut payment, n % 7 == 0) {
+    if let (Payment::X402Exact(x), true) = (&mut payment, n.is_multiple_of(7)) {
         (x.chain, x.token) = (Chain::BaseSepolia, ASSETS[1].token);
     }
     payment

@@ -184,7 +184,7 @@ fn ledgers_that_differ_in_any_part_differ() {
     let bump = |at| SpendRow { replaces: Some(one.digest), at, ..one.clone() };
     assert_eq!(built(&[one.clone(), bump(NOW)]), built(&[one.clone(), bump(NOW)]));
     assert_ne!(built(&[one.clone(), bump(NOW)]), built(&[one.clone(), bump(NOW.plus(1))]));
-    assert_ne!(built(&[one.clone()]), built(&[row(1, 11, Some(0), 1, NOW)]));
+    assert_ne!(built(std::slice::from_ref(&one)), built(&[row(1, 11, Some(0), 1, NOW)]));
 
     let held = |kind| {
         let mut ledger = Ledger::new();

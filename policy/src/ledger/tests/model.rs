@@ -208,11 +208,7 @@ impl Both {
         }
     }
 
-    fn outcome(
-        &mut self,
-        which: Index,
-        of: impl Fn(&Plain) -> (OutcomeRow, u128, SpendState),
-    ) {
+    fn outcome(&mut self, which: Index, of: impl Fn(&Plain) -> (OutcomeRow, u128, SpendState)) {
         let Some(place) = self.pick(which, false) else { return };
         let plain = &self.plain[place];
         if !plain.is_open() || plain.row.service.is_none() {

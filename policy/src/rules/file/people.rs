@@ -162,7 +162,9 @@ impl QuorumFile {
             Self { any: Some(_), of: None, role: Some(role), sequence: None } => {
                 (roster.with_role(&role)?, Some(role))
             }
-            Self { any: None, of: None, role: None, sequence: Some(names) } if !names.is_empty() => {
+            Self { any: None, of: None, role: None, sequence: Some(names) }
+                if !names.is_empty() =>
+            {
                 at_most(APPROVALS_MAX, names.len(), "people who have to say yes")?;
                 return Ok(Quorum::Sequence(roster.everyone(&names)?));
             }

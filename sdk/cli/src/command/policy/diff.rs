@@ -118,9 +118,10 @@ fn authority(config: Option<&Path>, args: &Args) -> Result<Option<AuthorityConfi
     let bad = |detail| form(path, "a configuration with an authority", detail);
     let table: toml::Table = toml::from_str(&read_text(path)?).map_err(|e| bad(e.to_string()))?;
     let pinned = table.get("authority").ok_or_else(|| bad("it has no [authority]".to_owned()))?;
-    let authority: Authority = pinned.clone().try_into().map_err(|e: toml::de::Error| {
-        bad(format!("[authority]: {}", e.message()))
-    })?;
+    let authority: Authority = pinned
+        .clone()
+        .try_into()
+        .map_err(|e: toml::de::Error| bad(format!("[authority]: {}", e.message())))?;
     Ok(Some(authority.into()))
 }
 
@@ -167,9 +168,9 @@ impl Needs {
             (Some(quorum), Some(keys)) => format!("{quorum} of the authority's {keys} keys"),
             _ => "the authority's quorum (m of n)".to_owned(),
         };
-        let carried = self.carried.map_or_else(String::new, |signed| {
-            format!("; the new version carries {signed}")
-        });
+        let carried = self
+            .carried
+            .map_or_else(String::new, |signed| format!("; the new version carries {signed}"));
         if self.one_is_enough_for_nodes {
             let one = "nodes that hold the old version take it on any one of the authority's keys";
             format!("{one}, since it only tightens; the coordinator takes {quorum}{carried}")

@@ -38,7 +38,7 @@ pub(super) async fn run(prove: &Prove) -> Result<Answer, CliError> {
         sources: &sources,
         compiled: &compiled,
         question: asked.question,
-        also: Also::Meets(permit(&asked.expression)?),
+        also: Also::Meets(Box::new(permit(&asked.expression)?)),
     };
     let began = Instant::now();
     let found = Box::pin(search(&goal, &asked.names, &solver)).await?;

@@ -51,7 +51,7 @@ pub(super) struct Goal<'a> {
 /// What a payment that is looked for does.
 pub(super) enum Also<'a> {
     /// It meets a condition: the one `permit` of this set.
-    Meets(PolicySet),
+    Meets(Box<PolicySet>),
     /// Other policies, compiled together with the first, do not let it through.
     NotBy(&'a [&'a Source], &'a Compiled),
 }

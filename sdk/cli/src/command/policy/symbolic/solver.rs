@@ -90,7 +90,7 @@ async fn solve(
     let Some(kind) = schema.request_envs().next() else {
         return Err(Error::ActionNotInSchema("pay".to_owned()));
     };
-    let through = bounded(goal.compiled.policies(goal.question), within)?;
+    let through = bounded(goal.compiled.policies(goal.question), within).map_err(|error| *error)?;
     let through = CompiledPolicySet::compile(&through, &kind, schema)?;
     let mut analysis = CedarSymCompiler::new(solver)?;
     match &goal.also {
@@ -107,13 +107,13 @@ async fn solve(
 
 /// The policies, which beyond the bounds let nothing through. Each bound is a policy of its own:
 /// the time to type-check one doubles with every `if` in it.
-fn bounded(policies: &PolicySet, within: &[String]) -> Result<PolicySet, Error> {
+fn bounded(policies: &PolicySet, within: &[String]) -> Result<PolicySet, Box<Error>> {
     let mut policies = policies.clone();
     for (place, bound) in within.iter().enumerate() {
         let text = format!("forbid(principal, action, resource) unless {{ {bound} }};");
         let bound = Policy::parse(Some(PolicyId::new(format!("bound{place}"))), text);
         let added = bound.ok().and_then(|bound| policies.add(bound).ok());
-        added.ok_or(Error::NoPolicies)?;
+        added.ok_or_else(|| Box::new(Error::NoPolicies))?;
     }
     Ok(policies)
 }
