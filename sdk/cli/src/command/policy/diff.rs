@@ -139,8 +139,8 @@ fn carried(path: &Path, authority: &AuthorityConfig) -> Result<Option<usize>, Cl
 /// How many keys of the authority have to sign the new version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Needs {
-    /// Whether nodes that hold the old version take the new one on any one key.
-    one_is_enough_for_nodes: bool,
+    /// Whether nodes and coordinators that hold the old version take the new one on any one key.
+    one_is_enough: bool,
     /// How many keys are a quorum, where the authority is known.
     quorum: Option<usize>,
     /// How many keys there are.
@@ -156,7 +156,7 @@ impl Needs {
         carried: Option<usize>,
     ) -> Self {
         Self {
-            one_is_enough_for_nodes: comparison.tightening,
+            one_is_enough: comparison.tightening,
             quorum: authority.as_ref().map(|authority| authority.threshold),
             keys: authority.map(|authority| authority.keys.len()),
             carried,
@@ -171,9 +171,9 @@ impl Needs {
         let carried = self
             .carried
             .map_or_else(String::new, |signed| format!("; the new version carries {signed}"));
-        if self.one_is_enough_for_nodes {
-            let one = "nodes that hold the old version take it on any one of the authority's keys";
-            format!("{one}, since it only tightens; the coordinator takes {quorum}{carried}")
+        if self.one_is_enough {
+            let one = "any one of the authority's keys, where the old version is in force";
+            format!("{one}, since it only tightens; anywhere else {quorum}{carried}")
         } else {
             format!("{quorum}{carried}")
         }

@@ -105,8 +105,8 @@ async fn solve(
     }
 }
 
-/// The policies, which beyond the bounds let nothing through. Each bound is a policy of its own:
-/// the time to type-check one doubles with every `if` in it.
+/// The policies, which beyond the bounds let nothing through. Each bound is a policy of its own, so
+/// that none is a long chain of conditions to type-check.
 fn bounded(policies: &PolicySet, within: &[String]) -> Result<PolicySet, Box<Error>> {
     let mut policies = policies.clone();
     for (place, bound) in within.iter().enumerate() {

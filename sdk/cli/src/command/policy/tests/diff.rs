@@ -72,7 +72,7 @@ fn a_known_authority_gives_the_number_and_counts_signatures() {
     assert!(answer.text.contains(wanted), "{}", answer.text);
     assert_eq!(
         answer.json["signatures"],
-        json!({ "one_is_enough_for_nodes": false, "quorum": 2, "keys": 2, "carried": 1 })
+        json!({ "one_is_enough": false, "quorum": 2, "keys": 2, "carried": 1 })
     );
     let tight = desk.file("tight.yaml", &newer("0.50 USDC", "0.40 USDC"));
     let answer = desk.ask(&["diff", &old, &tight, "--config", &config]).unwrap();
