@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
 use tercet_policy::party::Party;
 use tercet_tests::cluster::{Cluster, Plan};
+
+/// The stages of a ceremony for a new group.
+const STAGES: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_group_makes_its_own_aux_info_once() -> Result<()> {
@@ -34,14 +36,18 @@ async fn a_new_group_makes_its_own_aux_info_once() -> Result<()> {
 /// The last that a node says of each stage is that all of it is done.
 fn ensure_progress_ended(log: &str) -> Result<()> {
     let mut stages = BTreeMap::new();
-    for line in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        if line["message"] == "ceremony" {
-            let count = |name: &str| line[name].as_u64().context("a step without numbers");
-            let stage = line["stage"].as_str().context("a step without a stage")?;
-            stages.insert(stage.to_owned(), (count("done")?, count("total")?));
-        }
+    for line in log.lines().filter(|line| line.contains(": ceremony ")) {
+        let field = |name: &str| {
+            let told = line.split_once(&format!(" {name}=")).map(|(_, told)| told);
+            told.with_context(|| format!("a step without {name}: {line}"))
+        };
+        let count = |name: &str| -> Result<u64> {
+            Ok(field(name)?.split(' ').next().unwrap_or_default().parse()?)
+        };
+        let stage = field("stage")?.split('"').nth(1).context("a stage without a name")?;
+        stages.insert(stage.to_owned(), (count("done")?, count("total")?));
     }
-    ensure!(stages.len() == 3, "three stages are told: {stages:?}");
+    ensure!(stages.len() == STAGES, "{STAGES} stages are told: {stages:?}");
     for (stage, (done, total)) in stages {
         ensure!(total > 0 && done == total, "{stage}: {done} of {total}");
     }
