@@ -6,7 +6,8 @@
 //!
 //! Refuses: another epoch than the courier previewed with, a frozen agent, an intent whose time
 //! is over or further off than an intent lives, one whose payment was proved void, an intent id
-//! used for something else, a second slot for one intent, and a slot that holds another digest. The listed replacements of a digest are:
+//! used for something else, a second slot for one intent, and a slot that holds another digest.
+//! The listed replacements of a digest are:
 //!
 //! | slot | replacement | why it is safe |
 //! |---|---|---|

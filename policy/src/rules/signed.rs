@@ -26,7 +26,8 @@ impl Document for PolicyDocument {
 /// A policy with its signatures, unchecked.
 pub type SignedPolicy = Signed<PolicyDocument>;
 
-/// A policy that the authority signed with its full quorum. [`SignedPolicy::open_policy`] alone
+/// A policy that the authority signed: with its quorum ([`SignedPolicy::open_policy`]), or with one
+/// key where it tightens the one that is held ([`SignedPolicy::open_policy_after`]). Nothing else
 /// makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticPolicy {
@@ -55,9 +56,7 @@ impl SignedPolicy {
         let policy = Policy::parse(&document.yaml)?;
         Ok(AuthenticPolicy { policy, content_hash: document.content_hash() })
     }
-}
 
-impl SignedPolicy {
     /// Checks the signatures of a policy that is to follow `held`, and reads it. One authority key
     /// is enough for a policy of a higher epoch that is shown to be no wider than the one held
     /// ([`is_tightening`]), up to [`POLICY_EPOCH_BY_ONE_MAX`], and for the very one that is held;
