@@ -11,5 +11,6 @@ mod must_not_compile;
 pub mod primes;
 pub mod sealed;
 pub mod session;
+pub mod stock;
 pub mod tss;
 pub mod vault;

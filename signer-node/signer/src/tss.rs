@@ -41,6 +41,8 @@ mod group_aux;
 mod guard;
 mod link;
 mod patience;
+mod presign;
+mod presignature;
 mod seats;
 mod share;
 mod sign;
@@ -54,6 +56,10 @@ pub use self::error::{BadCall, BadShare, OurBug, PeerFault, TssError, Wait};
 pub use self::group_aux::{AuxHash, GroupAux, make_group_aux};
 pub use self::link::{Courier, Inbound, LINK_MESSAGES_MAX, Link, Outbound, Recipient, link};
 pub use self::patience::Patience;
+pub use self::presign::presign;
+pub use self::presignature::{
+    Half, PARTIAL_BYTES, PartialSignature, Presignature, PresignatureCard, PresignatureId,
+};
 pub use self::share::{SigningShare, WalletCard, WalletShare};
 pub use self::sign::sign;
 pub use self::threads::{BACKGROUND_RUNS_MAX, PAYMENT_RUNS_MAX, Session, ThreadLimits, Threads};

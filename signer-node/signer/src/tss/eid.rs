@@ -28,6 +28,8 @@ pub enum Protocol {
     Wallet,
     /// A signature, by two.
     Sign,
+    /// A presignature, by two.
+    Presign,
 }
 
 impl Protocol {
@@ -36,13 +38,14 @@ impl Protocol {
             Self::GroupAux => "group-aux",
             Self::Wallet => "wallet",
             Self::Sign => "sign",
+            Self::Presign => "presign",
         }
     }
 
     fn parties_count(self) -> usize {
         match self {
             Self::GroupAux | Self::Wallet => Party::ALL.len(),
-            Self::Sign => Party::EVERYDAY.len(),
+            Self::Sign | Self::Presign => Party::EVERYDAY.len(),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod table;
 
 mod faults;
+mod presigned;
 mod stored;
 mod support;
 
