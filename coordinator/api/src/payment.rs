@@ -12,6 +12,8 @@ use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::time::UnixSeconds;
 use utoipa::ToSchema;
 
+use crate::relay::{SealedBytes, SealedPart};
+
 /// Where a payment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +55,20 @@ pub struct CreatePayment {
     /// The intent and its agent's signature.
     #[schema(value_type = Object)]
     pub intent: SignedIntent,
+    /// The part of the signature of the agent's node, where it had a presignature: then one round
+    /// trip signs the payment. Left out, or of no use, the nodes sign interactively.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<SealedPart>,
+}
+
+/// How a payment was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SigningWay {
+    /// With a presignature from stock: one round trip.
+    Presignature,
+    /// In rounds between the nodes, which takes about a second of processor time on each side.
+    Interactive,
 }
 
 /// A payment.
@@ -82,6 +98,14 @@ pub struct PaymentView {
     /// What was signed, once signed.
     #[schema(value_type = Option<String>)]
     pub digest: Option<B256>,
+    /// How it was signed, once signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<SigningWay>,
+    /// In the answer to the request that carried the agent's part, and nowhere else: the operator's
+    /// part, sealed for the agent's node alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub answer: Option<SealedBytes>,
     /// The transaction that carries or settled it.
     #[schema(value_type = Option<String>)]
     pub transaction: Option<B256>,

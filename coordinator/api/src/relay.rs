@@ -26,6 +26,10 @@ pub const RELAY_FRAME_BYTES_MAX: usize = 1024 * 1024;
 pub const SEALED_FRAME_BYTES_MAX: usize = 65_535;
 /// Most sealed frames of one session in one direction; a ceremony takes a few hundred.
 pub const SESSION_FRAMES_MAX: u32 = 4_096;
+/// Most presignatures made in one session.
+pub const PRESIGN_RUNS_MAX: u16 = 8;
+/// Largest sealed part of a signature, in bytes.
+pub const SEALED_PART_BYTES_MAX: usize = 4_096;
 /// Longest text of a failure, in characters.
 pub const FAILURE_CHARS_MAX: usize = 500;
 
@@ -119,6 +123,43 @@ pub enum ToNode {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         approvals: Vec<SignedApproval>,
     },
+    /// Make presignatures of a wallet with the everyday peer, to keep in stock. Of none, the peers
+    /// only agree on what is in stock.
+    Presign {
+        /// This run.
+        session: SessionId,
+        /// The wallet.
+        wallet: Address,
+        /// How many, at most [`PRESIGN_RUNS_MAX`].
+        count: u16,
+    },
+    /// Judge a payment and, if it is allowed, sign this node's part of it with a presignature in
+    /// stock. The part is answered sealed, for the everyday peer alone.
+    Part {
+        /// This run.
+        session: SessionId,
+        /// Signed by the agent.
+        envelope: SignedIntent,
+        /// What the courier says it is; compared, never believed.
+        claim: ProposalClaim,
+        /// What people said to it, each signed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<SignedApproval>,
+    },
+    /// Judge a payment and, if it is allowed, finish it with the everyday peer's part.
+    Join {
+        /// This run.
+        session: SessionId,
+        /// Signed by the agent.
+        envelope: SignedIntent,
+        /// What the courier says it is; compared, never believed.
+        claim: ProposalClaim,
+        /// What people said to it, each signed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approvals: Vec<SignedApproval>,
+        /// The peer's part.
+        part: SealedPart,
+    },
     /// A sealed frame of a session.
     Frame {
         /// The run it belongs to.
@@ -188,6 +229,21 @@ pub enum FromNode {
         /// The run.
         session: SessionId,
     },
+    /// This node's part of a payment's signature: admitted and recorded before it left.
+    Part {
+        /// The run.
+        session: SessionId,
+        /// For the everyday peer alone.
+        part: SealedPart,
+    },
+    /// The agent's node wants presignatures of a wallet made. The courier answers with a session
+    /// ([`ToNode::Presign`]) when it has room for one, and may drop the wish.
+    Restock {
+        /// The wallet.
+        wallet: Address,
+        /// How many, at most [`PRESIGN_RUNS_MAX`].
+        count: u16,
+    },
     /// The session ended well.
     Done {
         /// The run.
@@ -239,7 +295,39 @@ pub enum Outcome {
         digest: B256,
         /// The signed transaction to broadcast, hexadecimal, for a transfer.
         transaction: Option<alloy_primitives::Bytes>,
+        /// Where the peer's part was joined and the signature is a bearer instrument: this node's
+        /// part, sealed for that peer alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<SealedBytes>,
     },
+    /// Presignatures were put in stock.
+    Stocked {
+        /// How many.
+        made: u16,
+    },
+}
+
+/// A node's part of a signature, for its everyday peer alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SealedPart {
+    /// The presignature that was used up for it, 32 bytes. Its name says nothing about it.
+    #[schema(value_type = String)]
+    pub presignature: B256,
+    /// Sealed by the node to its peer, base64; at most [`SEALED_PART_BYTES_MAX`].
+    #[schema(value_type = String)]
+    pub sealed: SealedBytes,
+}
+
+/// Sealed bytes, in JSON as standard base64.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SealedBytes(#[serde(with = "base64_bytes")] pub Vec<u8>);
+
+impl fmt::Debug for SealedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedBytes({} bytes)", self.0.len())
+    }
 }
 
 /// Whose doing a failure was, as the caller's next move differs.
@@ -250,6 +338,8 @@ pub enum FailureKind {
     Network,
     /// A peer sent something that does not verify.
     Peer,
+    /// The presignature named is not in stock, or there is none: sign interactively.
+    NoPresignature,
     /// This node is not able to: no aux info, no share, no room, journal unreadable.
     NotReady,
     /// This node has a bug and refuses until it is restarted.
