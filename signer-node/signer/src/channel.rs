@@ -21,6 +21,7 @@
 
 mod frame;
 mod handshake;
+mod letter;
 
 use std::fmt;
 
@@ -29,6 +30,7 @@ use tercet_policy::party::Party;
 use zeroize::{Zeroize as _, Zeroizing};
 
 pub use self::handshake::{Initiator, Pairing, Responder};
+pub use self::letter::{LETTER_BYTES_MAX, Letter, Reply, Sent};
 
 use self::frame::{Frame, HEADER_BYTES, Incoming};
 

@@ -21,13 +21,16 @@ mod documents;
 mod error;
 mod meeting;
 mod outcome;
+mod part;
 mod payment;
 mod peers;
+mod presign;
+mod stocking;
 mod submission;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use alloy_primitives::Address;
 use tercet_policy::document::{Authority, ContentHash, Enrolment, NodeKeys};
@@ -41,7 +44,9 @@ pub use self::ceremony::{Ceremony, CeremonyStep, MadeWallet, Report};
 pub use self::crash::CrashPoint;
 pub use self::documents::{InstallError, slip_of};
 pub use self::error::{Culprit, Failure, GateError};
+pub use self::part::{Joined, PartRequest, PendingPayment, SealedPart};
 pub use self::payment::{SignRequest, SignedPayment};
+pub use self::presign::{PRESIGN_RUNS_MAX, PresignRequest};
 pub use self::submission::{BALANCE_MS_MAX, ReadBalance};
 
 use self::budget::Budget;
@@ -50,6 +55,7 @@ use crate::home::Home;
 use crate::identity::NodeIdentity;
 use crate::journal::{Head, Journal, JournalError, Pins, Roll};
 use crate::kek::Kek;
+use crate::stock::Stock;
 use crate::tss::{ThreadLimits, Threads};
 use crate::vault::{Vault, VaultError};
 
@@ -108,6 +114,7 @@ pub struct Signer {
     threads: Threads,
     budget: Budget,
     peers: Peers,
+    stock: Mutex<Stock>,
     /// Held while parameters or a share are put on disk, for each looks at the other first.
     keeping: tokio::sync::Mutex<()>,
     crash_at: Option<CrashPoint>,
@@ -139,6 +146,7 @@ impl Signer {
             threads: Threads::new(ThreadLimits::default()),
             budget: Budget::default(),
             peers: Peers::default(),
+            stock: Mutex::default(),
             keeping: tokio::sync::Mutex::default(),
             crash_at: parts.crash_at,
             bug: OnceLock::new(),

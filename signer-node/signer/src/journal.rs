@@ -44,7 +44,7 @@ use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::{JournalError, StoreFault, StoreFaultKind};
-pub use self::head::Head;
+pub use self::head::{Head, Heard, Start};
 pub use self::holds::HOLDS_OPEN_PER_AGENT_MAX;
 pub use self::roll::{Roll, WalletOf};
 
@@ -52,7 +52,7 @@ use self::event::Event;
 use self::head::Tip;
 use self::state::{Opened, State};
 use self::store::{Batch, Store};
-use self::writer::{Command, Live, Reply, Writer};
+use self::writer::{Command, Leaving, Live, Reply, Writer};
 use crate::home::Home;
 use crate::sealed::aead;
 
@@ -166,8 +166,32 @@ impl Journal {
         submission: impl Into<Submission>,
         now: UnixSeconds,
     ) -> Result<Reserved, AdmitError<JournalError>> {
-        let submission = Box::new(submission.into());
-        self.ask(|reply| Command::Admit { submission, now, reply })
+        self.ask_to_admit(submission.into(), None, now).await
+    }
+
+    /// [`Self::admit`] for a part of a signature that leaves at once: records in the same
+    /// transaction that it does, and what the peer said of its own journal, if it is its part that
+    /// is joined.
+    ///
+    /// # Errors
+    /// As for [`Self::admit`]; [`JournalError::PeerWentBack`] before anything is judged.
+    pub async fn admit_part(
+        &self,
+        submission: Submission,
+        heard: Option<Heard>,
+        now: UnixSeconds,
+    ) -> Result<Reserved, AdmitError<JournalError>> {
+        self.ask_to_admit(submission, Some(Leaving { heard }), now).await
+    }
+
+    async fn ask_to_admit(
+        &self,
+        submission: Submission,
+        leaving: Option<Leaving>,
+        now: UnixSeconds,
+    ) -> Result<Reserved, AdmitError<JournalError>> {
+        let submission = Box::new(submission);
+        self.ask(|reply| Command::Admit { submission, leaving, now, reply })
             .await
             .map_err(AdmitError::Journal)?
     }
@@ -285,12 +309,13 @@ impl Journal {
         self.append(Event::Resumed { wallet }, Opened::Nothing).await
     }
 
-    /// Keeps a peer's latest head, as told over its sealed channel.
+    /// Keeps a peer's latest head, as told over its sealed channel. One that another of the same
+    /// start overtook is late, and changes nothing.
     ///
     /// # Errors
     /// [`JournalError::PeerWentBack`] for one that is behind the one kept, or beside it.
-    pub async fn note_peer_head(&self, node: NodeId, head: Head) -> Result<(), JournalError> {
-        self.ask(|reply| Command::NotePeerHead { node, head, reply }).await?
+    pub async fn note_peer_head(&self, heard: Heard) -> Result<(), JournalError> {
+        self.ask(|reply| Command::NotePeerHead { heard, reply }).await?
     }
 
     /// The latest head of a peer: what to tell it about itself.

@@ -74,3 +74,48 @@
 //!     ]
 //! }
 //! ```
+//!
+//! # A presignature is used once, and neither copied, stored nor shown
+//!
+//! ```
+//! use tercet_policy::payload::SigningPayload;
+//! use tercet_signer::tss::{Half, Presignature};
+//! fn used(made: Presignature, what: SigningPayload) -> Option<Half> {
+//!     made.issue(what).ok()
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! use tercet_policy::payload::SigningPayload;
+//! use tercet_signer::tss::{Half, Presignature};
+//! fn used(made: Presignature, [one, two]: [SigningPayload; 2]) -> [Option<Half>; 2] {
+//!     [made.issue(one).ok(), made.issue(two).ok()]
+//! }
+//! ```
+//! ```compile_fail,E0277
+//! fn copied<T: Clone>() {}
+//! copied::<tercet_signer::tss::Presignature>();
+//! ```
+//! ```compile_fail,E0277
+//! fn copied<T: Clone>() {}
+//! copied::<tercet_signer::tss::Half>();
+//! ```
+//! ```
+//! fn stored<T: serde::Serialize>() {}
+//! stored::<String>();
+//! ```
+//! ```compile_fail,E0277
+//! fn stored<T: serde::Serialize>() {}
+//! stored::<tercet_signer::tss::Presignature>();
+//! ```
+//! ```compile_fail,E0277
+//! fn stored<T: serde::Serialize>() {}
+//! stored::<tercet_signer::tss::Half>();
+//! ```
+//! ```compile_fail,E0277
+//! fn printed<T: std::fmt::Display>() {}
+//! printed::<tercet_signer::tss::Presignature>();
+//! ```
+//! ```compile_fail,E0277
+//! fn printed<T: std::fmt::Display>() {}
+//! printed::<tercet_signer::tss::PartialSignature>();
+//! ```

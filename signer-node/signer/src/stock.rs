@@ -1,8 +1,8 @@
 //! Presignatures in stock: in memory alone, each given out once.
 //!
-//! Promises: [`Stock::take`] moves a presignature out, whatever becomes of it then; there is no way
-//! to look at one. It gives out none that is older than [`PRESIGNATURE_AGE_MAX`], of another
-//! generation of shares, or for another pair. What is dropped is gone: a restart, a change of the
+//! Promises: [`Stock::take`] and [`Stock::lend_oldest`] move a presignature out, whatever becomes of
+//! it then; there is no way to look at one. None is given out that is older than
+//! [`PRESIGNATURE_AGE_MAX`] or for another pair. What is dropped is gone: a restart, a change of the
 //! key, a peer that begins anew and any doubt cost the processor time to make others, and nothing
 //! else.
 //!
@@ -12,7 +12,10 @@
 //! Does not protect against: a copy of this process's memory that is run a second time. Do not
 //! snapshot a signer's machine while it runs.
 
-use std::collections::{BTreeMap, VecDeque};
+mod counts;
+mod uses;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -20,7 +23,12 @@ use alloy_primitives::Address;
 use tercet_policy::party::Party;
 use tokio::time::Instant;
 
+use self::counts::Counts;
+use self::uses::Uses;
 use crate::tss::{Presignature, PresignatureCard, PresignatureId};
+
+pub use self::counts::{ShelfLevel, StockLevels};
+pub use self::uses::USES_MAX;
 
 /// Most presignatures of one wallet with one peer.
 pub const PRESIGNATURES_PER_WALLET_MAX: usize = 256;
@@ -28,6 +36,10 @@ pub const PRESIGNATURES_PER_WALLET_MAX: usize = 256;
 pub const PRESIGNATURES_MAX: usize = 16_384;
 /// How long a presignature may be used: an hour.
 pub const PRESIGNATURE_AGE_MAX: Duration = Duration::from_secs(3_600);
+/// How old a presignature may be when our part goes out first: the peer's clock may run ahead.
+pub const LENT_AGE_MAX: Duration = Duration::from_secs(3_300);
+/// How long one that the peer does not name is kept: its session may not have ended there yet.
+pub const UNMATCHED_GRACE: Duration = Duration::from_secs(60);
 
 /// Whose presignatures: a wallet's, with one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +68,8 @@ pub enum NotStocked {
 pub struct Stock<V = Presignature> {
     shelves: BTreeMap<Shelf, VecDeque<Stocked<V>>>,
     count: usize,
+    uses: Uses,
+    counts: Counts,
 }
 
 struct Stocked<V> {
@@ -66,7 +80,8 @@ struct Stocked<V> {
 
 impl<V> Default for Stock<V> {
     fn default() -> Self {
-        Self { shelves: BTreeMap::new(), count: 0 }
+        let (uses, counts) = (Uses::default(), Counts::default());
+        Self { shelves: BTreeMap::new(), count: 0, uses, counts }
     }
 }
 
@@ -88,55 +103,117 @@ impl<V> Stock<V> {
         value: V,
         now: Instant,
     ) -> Result<(), NotStocked> {
-        self.drop_old(now);
+        self.sweep(now);
         if self.count >= PRESIGNATURES_MAX {
             return Err(NotStocked::Full);
         }
+        let was_used = self.uses.knows(card.id);
         let shelf = self.shelves.entry(Shelf { wallet: card.wallet, peer: card.peer }).or_default();
         if shelf.len() >= PRESIGNATURES_PER_WALLET_MAX {
             return Err(NotStocked::ShelfFull);
         }
-        if shelf.iter().any(|held| held.card.id == card.id) {
+        if was_used || shelf.iter().any(|held| held.card.id == card.id) {
             return Err(NotStocked::Repeated);
         }
         shelf.push_back(Stocked { card, made_at: now, value });
         self.count = self.count.saturating_add(1);
+        self.counts.made = self.counts.made.saturating_add(1);
         Ok(())
     }
 
-    /// Takes the presignature of that name out, for good. Nothing if it is not there: it was used,
-    /// has grown too old, was dropped, or is another wallet's or peer's.
-    pub fn take(&mut self, shelf: Shelf, id: PresignatureId, now: Instant) -> Option<V> {
-        self.drop_old(now);
-        let held = self.shelves.get_mut(&shelf)?;
-        let place = held.iter().position(|held| held.card.id == id)?;
+    /// Takes the presignature that a peer names out, for good. Nothing if it is not there: it was
+    /// used, has grown too old, was dropped, or is another wallet's or peer's.
+    pub fn take(
+        &mut self,
+        shelf: Shelf,
+        id: PresignatureId,
+        letter: &[u8],
+        now: Instant,
+    ) -> Option<V> {
+        self.drop_old(shelf, now);
+        let held = self.shelves.get_mut(&shelf);
+        let place = held.as_ref().and_then(|held| held.iter().position(|one| one.card.id == id));
+        let Some((held, place)) = held.zip(place) else {
+            self.counts.not_found = self.counts.not_found.saturating_add(1);
+            return None;
+        };
         let taken = held.remove(place)?;
-        self.count = self.count.saturating_sub(1);
-        self.drop_empty(shelf);
+        self.uses.joined(id, letter);
+        self.gone(shelf, 1);
+        self.counts.used = self.counts.used.saturating_add(1);
         Some(taken.value)
     }
 
-    /// The names on a shelf, the oldest first: the one to use next.
-    pub fn names(&self, shelf: Shelf, now: Instant) -> impl Iterator<Item = PresignatureId> {
-        let held = self.shelves.get(&shelf).into_iter().flatten();
-        held.filter(move |held| is_young(held.made_at, now)).map(|held| held.card.id)
+    /// Takes the oldest out, for good, for a part that goes out first. Until [`Self::settle`] the
+    /// peer is told that it has not been forgotten.
+    pub fn lend_oldest(&mut self, shelf: Shelf, now: Instant) -> Option<V> {
+        self.drop_old(shelf, now);
+        let held = self.shelves.get_mut(&shelf)?;
+        let place = held.iter().position(|held| is_lendable(held.made_at, now))?;
+        let taken = held.remove(place)?;
+        self.uses.lent(shelf, taken.card.id, now);
+        self.gone(shelf, 1);
+        self.counts.used = self.counts.used.saturating_add(1);
+        Some(taken.value)
     }
 
-    /// Keeps of a shelf only what the peer has too; what one side lacks is of no use to the other.
-    pub fn keep_only(&mut self, shelf: Shelf, theirs: &[PresignatureId]) {
-        self.retain(shelf, |card| theirs.contains(&card.id));
+    /// The use of one that was lent has ended, one way or the other.
+    pub fn settle(&mut self, id: PresignatureId) {
+        self.uses.settle(id);
+    }
+
+    /// Whether the peer's letter is another than the one that used this presignature up: then it was
+    /// never there, or the peer uses it twice. The same letter is the courier's doing.
+    #[must_use]
+    pub fn is_other_use(&self, id: PresignatureId, letter: &[u8]) -> bool {
+        self.uses.is_other(id, letter)
+    }
+
+    /// How many could be lent now.
+    #[must_use]
+    pub fn lendable(&self, shelf: Shelf, now: Instant) -> usize {
+        let held = self.shelves.get(&shelf).into_iter().flatten();
+        held.filter(|held| is_lendable(held.made_at, now)).count()
+    }
+
+    /// The names of what is on a shelf or lent from it, and for how many more there is room: what
+    /// the peer is told.
+    pub fn told(&mut self, shelf: Shelf, now: Instant) -> (Vec<PresignatureId>, usize) {
+        self.sweep(now);
+        let held = self.shelves.get(&shelf);
+        let on_shelf = held.map_or(0, VecDeque::len);
+        let mut names: Vec<_> = held.into_iter().flatten().map(|held| held.card.id).collect();
+        names.extend(self.uses.lent_from(shelf));
+        let room = PRESIGNATURES_PER_WALLET_MAX.saturating_sub(on_shelf);
+        (names, room.min(PRESIGNATURES_MAX.saturating_sub(self.count)))
+    }
+
+    /// Keeps of a shelf only what the peer has too, and what it may not have put away yet; what one
+    /// side lacks is of no use to the other.
+    pub fn keep_only(&mut self, shelf: Shelf, theirs: &[PresignatureId], now: Instant) {
+        let theirs: BTreeSet<_> = theirs.iter().collect();
+        let is_young = |made_at| now.saturating_duration_since(made_at) < UNMATCHED_GRACE;
+        let dropped =
+            self.retain(shelf, |held| theirs.contains(&held.card.id) || is_young(held.made_at));
+        self.counts.unmatched = self.counts.unmatched.saturating_add(dropped);
     }
 
     /// Drops a wallet's, with every peer: its key has changed, or there is doubt.
     pub fn drop_wallet(&mut self, wallet: Address) {
         for peer in Party::ALL {
-            self.retain(Shelf { wallet, peer }, |_| false);
+            self.drop_shelf(Shelf { wallet, peer });
         }
     }
 
-    /// Drops all that the peer of a wallet has a half of: it began anew.
+    /// Drops all that the peer of a wallet has a half of: it began anew, or there is doubt.
     pub fn drop_shelf(&mut self, shelf: Shelf) {
-        self.retain(shelf, |_| false);
+        let dropped = self.retain(shelf, |_| false);
+        self.counts.doubted = self.counts.doubted.saturating_add(dropped);
+    }
+
+    /// Counts the time that making one took.
+    pub fn took(&mut self, time: Duration) {
+        self.counts.making = self.counts.making.saturating_add(time);
     }
 
     /// How many there are in all.
@@ -151,35 +228,51 @@ impl<V> Stock<V> {
         self.count == 0
     }
 
-    fn retain(&mut self, shelf: Shelf, keep: impl Fn(&PresignatureCard) -> bool) {
-        let Some(held) = self.shelves.get_mut(&shelf) else { return };
-        let before = held.len();
-        held.retain(|held| keep(&held.card));
-        self.count = self.count.saturating_sub(before.saturating_sub(held.len()));
-        self.drop_empty(shelf);
+    /// What is there, and what became of what was.
+    #[must_use]
+    pub fn levels(&self, now: Instant) -> StockLevels {
+        let level = |(shelf, held): (&Shelf, &VecDeque<Stocked<V>>)| ShelfLevel {
+            wallet: shelf.wallet,
+            peer: shelf.peer,
+            count: held.len(),
+            oldest: held.front().map(|held| now.saturating_duration_since(held.made_at)),
+        };
+        let shelves: Vec<_> = self.shelves.iter().map(level).collect();
+        self.counts.levels(self.count, shelves)
     }
 
-    fn drop_empty(&mut self, shelf: Shelf) {
+    fn retain(&mut self, shelf: Shelf, keep: impl Fn(&Stocked<V>) -> bool) -> usize {
+        let Some(held) = self.shelves.get_mut(&shelf) else { return 0 };
+        let before = held.len();
+        held.retain(keep);
+        let dropped = before.saturating_sub(held.len());
+        self.gone(shelf, dropped);
+        dropped
+    }
+
+    /// Drops what is too old, on every shelf.
+    fn sweep(&mut self, now: Instant) {
+        let shelves: Vec<_> = self.shelves.keys().copied().collect();
+        shelves.into_iter().for_each(|shelf| self.drop_old(shelf, now));
+        self.uses.forget_old(now);
+    }
+
+    fn drop_old(&mut self, shelf: Shelf, now: Instant) {
+        let age = |made_at| now.saturating_duration_since(made_at);
+        let dropped = self.retain(shelf, |held| age(held.made_at) < PRESIGNATURE_AGE_MAX);
+        self.counts.expired = self.counts.expired.saturating_add(dropped);
+    }
+
+    fn gone(&mut self, shelf: Shelf, count: usize) {
+        self.count = self.count.saturating_sub(count);
         if self.shelves.get(&shelf).is_some_and(VecDeque::is_empty) {
             self.shelves.remove(&shelf);
         }
     }
-
-    fn drop_old(&mut self, now: Instant) {
-        let mut dropped = 0usize;
-        self.shelves.retain(|_, held| {
-            while held.front().is_some_and(|oldest| !is_young(oldest.made_at, now)) {
-                held.pop_front();
-                dropped = dropped.saturating_add(1);
-            }
-            !held.is_empty()
-        });
-        self.count = self.count.saturating_sub(dropped);
-    }
 }
 
-fn is_young(made_at: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(made_at) < PRESIGNATURE_AGE_MAX
+fn is_lendable(made_at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(made_at) < LENT_AGE_MAX
 }
 
 /// Tells how many there are.
@@ -190,87 +283,4 @@ impl<V> fmt::Debug for Stock<V> {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloy_primitives::B256;
-
-    use super::*;
-    use crate::tss::AuxHash;
-
-    const WALLET: Address = Address::repeat_byte(1);
-    const SHELF: Shelf = Shelf { wallet: WALLET, peer: Party::Operator };
-
-    fn id(n: u16) -> PresignatureId {
-        PresignatureId(B256::left_padding_from(&n.to_be_bytes()))
-    }
-
-    fn card(n: u16) -> PresignatureCard {
-        PresignatureCard {
-            id: id(n),
-            wallet: WALLET,
-            key_epoch: 0,
-            aux_hash: AuxHash([0; 32]),
-            me: Party::Agent,
-            peer: Party::Operator,
-        }
-    }
-
-    fn stock(count: u16, now: Instant) -> Stock<u16> {
-        let mut stock = Stock::default();
-        (0..count).for_each(|n| stock.put_value(card(n), n, now).unwrap());
-        stock
-    }
-
-    #[test]
-    fn one_is_given_out_once() {
-        let now = Instant::now();
-        let mut stock = stock(3, now);
-        assert_eq!(stock.names(SHELF, now).collect::<Vec<_>>(), [id(0), id(1), id(2)]);
-        assert_eq!(stock.take(SHELF, id(1), now), Some(1));
-        assert_eq!(stock.take(SHELF, id(1), now), None);
-        let elsewhere = Shelf { peer: Party::Recovery, ..SHELF };
-        assert_eq!(stock.take(elsewhere, id(0), now), None, "another pair's");
-        assert_eq!((stock.len(), format!("{stock:?}")), (2, "Stock(2 presignatures)".to_owned()));
-    }
-
-    #[test]
-    fn what_is_old_is_given_out_no_more() {
-        let now = Instant::now();
-        let mut stock = stock(2, now);
-        let later = now + PRESIGNATURE_AGE_MAX;
-        let just_before = later - Duration::from_nanos(1);
-        assert_eq!(stock.take(SHELF, id(0), just_before), Some(0));
-        assert_eq!(stock.names(SHELF, later).count(), 0);
-        assert_eq!(stock.take(SHELF, id(1), later), None);
-        assert!(stock.is_empty());
-    }
-
-    #[test]
-    fn a_shelf_and_a_stock_are_bounded_and_names_are_their_own() {
-        let now = Instant::now();
-        let mut one = stock(u16::try_from(PRESIGNATURES_PER_WALLET_MAX).unwrap(), now);
-        assert_eq!(one.put_value(card(9_999), 0, now), Err(NotStocked::ShelfFull));
-        assert!(one.take(SHELF, id(0), now).is_some());
-        assert_eq!(one.put_value(card(1), 0, now), Err(NotStocked::Repeated));
-        assert_eq!(one.put_value(card(9_999), 0, now), Ok(()));
-
-        let mut full = Stock::default();
-        for n in 0..PRESIGNATURES_MAX {
-            let n = u16::try_from(n).unwrap();
-            let wallet = Address::left_padding_from(&(n / 200).to_be_bytes());
-            full.put_value(PresignatureCard { wallet, ..card(n) }, n, now).unwrap();
-        }
-        assert_eq!(full.put_value(card(0), 0, now), Err(NotStocked::Full));
-    }
-
-    #[test]
-    fn doubt_drops_and_only_what_both_have_is_kept() {
-        let now = Instant::now();
-        let mut stock = stock(5, now);
-        stock.keep_only(SHELF, &[id(4), id(2), id(77)]);
-        assert_eq!(stock.names(SHELF, now).collect::<Vec<_>>(), [id(2), id(4)]);
-        stock.drop_wallet(Address::repeat_byte(2));
-        assert_eq!(stock.len(), 2);
-        stock.drop_wallet(WALLET);
-        assert!(stock.is_empty() && stock.names(SHELF, now).next().is_none());
-    }
-}
+mod tests;

@@ -130,6 +130,11 @@ impl Vault {
         Ok(aux)
     }
 
+    /// A share that was opened before.
+    pub(crate) fn opened_share(&self, wallet: Address) -> Option<Arc<SigningShare>> {
+        self.open().shares.get(&wallet).map(Arc::clone)
+    }
+
     /// A wallet's share with the parameters of its group, ready to sign.
     pub(crate) fn share(
         &self,

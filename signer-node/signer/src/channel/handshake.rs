@@ -106,7 +106,7 @@ impl Responder {
     }
 }
 
-fn builder<'a>(
+pub(super) fn builder<'a>(
     identity: &'a NodeIdentity,
     peer: &'a X25519PublicKey,
     prologue: &'a [u8],
@@ -134,6 +134,6 @@ fn read(noise: &mut HandshakeState, message: &[u8]) -> Result<(), ChannelError> 
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape `map_err` wants")]
-fn bug(error: snow::Error) -> ChannelError {
+pub(super) fn bug(error: snow::Error) -> ChannelError {
     ChannelError::Noise(error.to_string())
 }

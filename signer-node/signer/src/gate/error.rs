@@ -1,5 +1,6 @@
 //! What comes out of the gate instead of a signature.
 
+use alloy_primitives::Address;
 use tercet_policy::admission::AdmitError;
 use tercet_policy::document::DocumentError;
 use tercet_policy::party::AgentId;
@@ -7,7 +8,7 @@ use tercet_policy::refusal::Refusal;
 
 use crate::journal::JournalError;
 use crate::session::SessionError;
-use crate::tss::TssError;
+use crate::tss::{PresignatureId, TssError};
 use crate::vault::VaultError;
 
 /// A refusal, which is a normal outcome, or a failure.
@@ -61,6 +62,25 @@ pub enum Failure {
         /// The agent.
         agent: AgentId,
     },
+    /// No share of this wallet is here.
+    #[error("no share of wallet {wallet} is here")]
+    NoSuchWallet {
+        /// The wallet.
+        wallet: Address,
+    },
+    /// The stock has no presignature for this payment: sign it interactively.
+    #[error("no presignature of wallet {wallet} is in stock")]
+    NoPresignature {
+        /// The wallet.
+        wallet: Address,
+    },
+    /// The presignature named went with an earlier start of this node, or with the same letter
+    /// delivered before: sign interactively.
+    #[error("presignature {id} is not in stock")]
+    PresignatureGone {
+        /// Its name.
+        id: PresignatureId,
+    },
     /// There was a bug before.
     #[error("this node refuses until it is started anew, after: {bug}")]
     Halted {
@@ -81,6 +101,8 @@ pub enum Culprit {
     Peer,
     /// This node lacks something: parameters, share, room, a fit journal.
     NotReady,
+    /// The stock: the payment can be signed interactively.
+    Stock,
     /// This node has a bug.
     Bug,
 }
@@ -95,9 +117,11 @@ impl Failure {
             Self::Vault(_)
             | Self::Document(_)
             | Self::OtherKeysEnrolled { .. }
+            | Self::NoSuchWallet { .. }
             | Self::NotAnEverydayRole
             | Self::AuxInUse { .. }
             | Self::AuxReplaced { .. } => Culprit::NotReady,
+            Self::NoPresignature { .. } | Self::PresignatureGone { .. } => Culprit::Stock,
             Self::Halted { .. } | Self::Bug(_) => Culprit::Bug,
         }
     }

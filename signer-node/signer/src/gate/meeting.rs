@@ -11,6 +11,7 @@ use super::{Failure, GateError, Signer};
 use crate::channel::SESSION_ID_BYTES;
 use crate::journal::JournalError;
 use crate::session::{AbortReason, GREETING_MS_MAX, Mesh, MeshTerms, SessionError, SessionWire};
+use crate::tss::TssError;
 
 impl Signer {
     /// Makes channels with the peers of a session.
@@ -52,11 +53,14 @@ impl Signer {
         result
     }
 
-    async fn count_against(
+    pub(super) async fn count_against(
         &self,
         wallet: Address,
         error: &SessionError,
     ) -> Result<(), JournalError> {
+        if matches!(error, SessionError::Tss(TssError::BadPeer { .. })) {
+            self.doubt_stock(wallet);
+        }
         if !self.budget.is_used_up_by(wallet, error) {
             return Ok(());
         }

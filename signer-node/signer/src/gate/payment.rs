@@ -123,7 +123,7 @@ impl Signer {
     }
 
     /// The share of a wallet, if it is one of that agent's.
-    async fn share_of(
+    pub(super) async fn share_of(
         &self,
         roll: &Roll,
         wallet: Address,
@@ -131,6 +131,9 @@ impl Signer {
     ) -> Result<Arc<SigningShare>, GateError> {
         if roll.wallet(&wallet).is_none_or(|of| of.agent != *agent) {
             return Err(Refusal::UnknownWallet { wallet, agent: agent.clone() }.into());
+        }
+        if let Some(share) = self.vault.opened_share(wallet) {
+            return Ok(share);
         }
         let agent = agent.clone();
         self.off_runtime(move |vault| vault.share(wallet, &agent)).await

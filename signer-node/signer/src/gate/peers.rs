@@ -1,31 +1,27 @@
 //! What peers tell about their journals and ours.
 //!
-//! Hellos of sessions that run side by side can overtake each other, so a peer's head may seem to
-//! step back without any disk having done so. Each hello therefore names the start of the peer's
-//! process: within one, an older head is only late; in another, it is a disk that went back.
+//! Messages of sessions that run side by side can overtake each other, so a peer's head may seem to
+//! step back without any disk having done so. Each therefore names the start of the peer's
+//! process: within one, an older head is only late; in another, it is a disk that went back. A new
+//! start also means that the peer has none of the presignatures that it had.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tercet_policy::document::NodeKeys;
+use serde::{Deserialize, Serialize};
+use tercet_policy::document::{ContentHash, NodeKeys};
 use tercet_policy::party::{NodeId, Party};
 use tercet_policy::rows::PolicyEpochs;
 
 use super::{GateError, Signer};
-use crate::journal::Head;
+use crate::journal::{Head, Heard, Start};
 use crate::session::{Hello, Hex32, PROTOCOL_VERSION, SessionError};
 
-/// The latest of each peer, as heard in this process.
+/// Starts of processes: ours, and the latest of each peer as heard in ours.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
-    heard: Mutex<BTreeMap<NodeId, Heard>>,
-    start: std::sync::OnceLock<Hex32>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Heard {
-    start: Hex32,
-    head: Head,
+    heard: Mutex<BTreeMap<NodeId, Start>>,
+    start: OnceLock<Hex32>,
 }
 
 impl Peers {
@@ -39,22 +35,34 @@ impl Peers {
         Ok(*self.start.get_or_init(|| Hex32(bytes)))
     }
 
-    /// Whether the hello is one that another overtook: the same start, an older head.
-    fn is_late(&self, node: &NodeId, hello: &Hello) -> bool {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard
-            .get(node)
-            .is_some_and(|heard| heard.start == hello.start && hello.head.rows < heard.head.rows)
+    /// Whether this names our own start.
+    pub(super) fn is_ours(&self, start: Hex32) -> bool {
+        self.start.get() == Some(&start)
     }
 
-    fn note(&self, node: &NodeId, hello: &Hello) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let (start, head) = (hello.start, hello.head);
-        let entry = heard.entry(node.clone()).or_insert(Heard { start, head });
-        if entry.start != start || entry.head.rows < head.rows {
-            *entry = Heard { start, head };
-        }
+    /// The start of a peer's process, as heard last.
+    pub(super) fn start_of(&self, node: &NodeId) -> Option<Hex32> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get(node).copied().map(Hex32)
     }
+
+    /// Whether the peer began anew since it was heard last.
+    fn has_begun_anew(&self, node: &NodeId, start: Start) -> bool {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(node.clone(), start).is_some_and(|before| before != start)
+    }
+}
+
+/// What a node says of itself whenever it speaks to a peer, under its seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Word {
+    /// Names this start of the node's process.
+    pub(super) start: Hex32,
+    /// Where the node's journal ends.
+    pub(super) head: Head,
+    /// Where the node saw the hearer's journal end, if it ever did.
+    pub(super) seen: Option<Head>,
 }
 
 /// What this node's hellos say, before the nonce and the hearer are known.
@@ -62,7 +70,7 @@ pub(super) struct Greeting {
     start: Hex32,
     head: Head,
     seen: BTreeMap<Party, Option<Head>>,
-    pub(super) aux: Option<tercet_policy::document::ContentHash>,
+    pub(super) aux: Option<ContentHash>,
     pub(super) policies: Option<PolicyEpochs>,
 }
 
@@ -94,6 +102,12 @@ impl Signer {
         Ok(Greeting { start, head, seen, aux: None, policies: None })
     }
 
+    /// What to tell one peer, beside what is about the matter itself.
+    pub(super) async fn word(&self, to: &NodeKeys) -> Result<Word, GateError> {
+        let seen = self.journal.peer_head(to.id.clone()).await?;
+        Ok(Word { start: self.peers.start()?, head: self.journal.head(), seen })
+    }
+
     /// Checks and keeps what peers said about their journals and about ours.
     pub(super) async fn heed(
         &self,
@@ -103,46 +117,58 @@ impl Signer {
         for (party, hello) in hellos {
             let keys = peers.iter().find(|(peer, _)| peer == party).map(|(_, keys)| keys);
             let Some(node) = keys.map(|keys| &keys.id) else { continue };
-            if let Some(seen) = hello.seen {
-                self.journal.compare_own_head(seen).await?;
-            }
-            if !self.peers.is_late(node, hello) {
-                self.journal.note_peer_head(node.clone(), hello.head).await?;
-                self.peers.note(node, hello);
-            }
+            let Hello { start, head, seen, .. } = *hello;
+            self.heed_word(node, Word { start, head, seen }).await?;
         }
         Ok(())
+    }
+
+    /// [`Self::heed`] for what one peer said.
+    pub(super) async fn heed_word(&self, node: &NodeId, word: Word) -> Result<(), GateError> {
+        let heard = self.hear_start(node, word);
+        self.hear_of_us(word).await?;
+        Ok(self.journal.note_peer_head(heard).await?)
+    }
+
+    /// Takes in that a peer may have begun anew; what it said of its journal is left to be kept.
+    pub(super) fn hear_start(&self, node: &NodeId, word: Word) -> Heard {
+        let start = word.start.0;
+        if self.peers.has_begun_anew(node, start) {
+            self.drop_stock_with(node);
+        }
+        Heard { node: node.clone(), start, head: word.head }
+    }
+
+    /// Checks what a peer said about our journal.
+    pub(super) async fn hear_of_us(&self, word: Word) -> Result<(), GateError> {
+        match word.seen {
+            Some(seen) => Ok(self.journal.compare_own_head(seen).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// What to tell a peer that has just told us where its journal ends.
+    pub(super) fn word_after(&self, theirs: Word) -> Result<Word, GateError> {
+        let (start, head) = (self.peers.start()?, self.journal.head());
+        Ok(Word { start, head, seen: Some(theirs.head) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tercet_policy::document::ContentHash;
-
-    fn hello(start: u8, rows: u64) -> Hello {
-        let head = Head { rows, hash: ContentHash([1; 32]), tag: ContentHash([0; 32]) };
-        let (start, nonce) = (Hex32([start; 32]), Hex32([0; 32]));
-        let version = PROTOCOL_VERSION;
-        Hello { version, nonce, start, head, seen: None, aux: None, policies: None }
-    }
-
-    #[test]
-    fn an_overtaken_hello_is_late_and_one_of_a_new_start_is_not() {
-        let (peers, node) = (Peers::default(), NodeId::new("operator-01").unwrap());
-        assert!(!peers.is_late(&node, &hello(1, 5)));
-        peers.note(&node, &hello(1, 5));
-        assert!(peers.is_late(&node, &hello(1, 4)));
-        assert!(!peers.is_late(&node, &hello(1, 6)));
-        assert!(!peers.is_late(&node, &hello(2, 4)));
-        peers.note(&node, &hello(1, 4));
-        assert!(peers.is_late(&node, &hello(1, 4)), "a late one does not count");
-    }
 
     #[test]
     fn a_process_has_one_start() {
         let peers = Peers::default();
         assert_eq!(peers.start().unwrap(), peers.start().unwrap());
         assert_ne!(peers.start().unwrap(), Peers::default().start().unwrap());
+    }
+
+    #[test]
+    fn another_start_is_a_beginning_anew_and_the_first_is_not() {
+        let (peers, node) = (Peers::default(), NodeId::new("operator-01").unwrap());
+        let anew = [[1; 32], [1; 32], [2; 32], [2; 32]].map(|s| peers.has_begun_anew(&node, s));
+        assert_eq!(anew, [false, false, true, false]);
     }
 }

@@ -6,6 +6,7 @@ mod approvals;
 mod ceremonies;
 mod doubt;
 mod house;
+mod parts;
 
 use std::time::{Duration, Instant};
 

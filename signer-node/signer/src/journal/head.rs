@@ -13,6 +13,7 @@ use hkdf::hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tercet_policy::document::ContentHash;
+use tercet_policy::party::NodeId;
 use zeroize::Zeroizing;
 
 /// How far a journal goes: what a peer keeps of it.
@@ -31,6 +32,20 @@ impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "row {} ({})", self.rows, self.hash)
     }
+}
+
+/// Names one start of a node's process; 32 random bytes.
+pub type Start = [u8; 32];
+
+/// What a peer said of its journal, under its seal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The peer.
+    pub node: NodeId,
+    /// The start of its process.
+    pub start: Start,
+    /// Where its journal ends.
+    pub head: Head,
 }
 
 /// The end of a chain of rows.

@@ -13,7 +13,7 @@ use tercet_policy::party::AgentId;
 use tercet_policy::proposal::Slot;
 use tercet_policy::refusal::Refusal;
 use tercet_policy::registry::{AuthenticRegistry, Experience};
-use tercet_policy::rows::{SpendRow, TripRow};
+use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow, TripRow};
 use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 
@@ -21,6 +21,7 @@ use super::error::JournalError;
 use super::event::Event;
 use super::state::{Opened, State};
 use super::store::Batch;
+use super::writer::Leaving;
 
 type Judged<T> = Result<T, AdmitError<JournalError>>;
 
@@ -51,6 +52,29 @@ impl State {
         let mut draft = Draft { state: self, batch, intent };
         draft.ask_own_policies(&rulebook, &submission, now)?;
         admit(&rulebook, submission, now, &mut draft)
+    }
+}
+
+impl State {
+    /// [`Self::admit`] for a part that leaves at once: the rows of both are one transaction.
+    pub(super) fn admit_part(
+        &mut self,
+        submission: Submission,
+        leaving: Leaving,
+        now: UnixSeconds,
+        batch: &mut Batch,
+    ) -> Judged<Reserved> {
+        if let Some(heard) = leaving.heard {
+            self.note_peer_head(heard, batch).map_err(AdmitError::Journal)?;
+        }
+        let reserved = self.admit(submission, now, batch)?;
+        let row = reserved.row();
+        // A cancellation moves nothing, so nothing of it is released.
+        if row.kind != PaymentKind::X402Cancel {
+            let released = Event::Outcome(Box::new(OutcomeRow::released(row, now)));
+            self.append(&released, Opened::Nothing, batch).map_err(AdmitError::Journal)?;
+        }
+        Ok(reserved)
     }
 }
 

@@ -20,7 +20,7 @@ use tercet_policy::subject::Subject;
 
 use super::error::JournalError;
 use super::event::Event;
-use super::head::{Head, Tagger, Tip};
+use super::head::{Head, Heard, Start, Tagger, Tip};
 use super::refused::Refused;
 use super::roll::{self, Pinned, Roll, WalletOf, put};
 use super::store::{Batch, NewRow};
@@ -56,6 +56,8 @@ pub(super) struct State {
     /// Where in the file the first row of each payment is.
     places: BTreeMap<IntentId, u64>,
     peer_heads: BTreeMap<NodeId, Head>,
+    /// The start of each peer's process that its head was last heard from.
+    peer_starts: BTreeMap<NodeId, Start>,
     authority: Arc<Authority>,
     pub(super) own_policies: Vec<Policy>,
 }
@@ -74,6 +76,7 @@ impl State {
             holds: BTreeMap::new(),
             places: BTreeMap::new(),
             peer_heads: BTreeMap::new(),
+            peer_starts: BTreeMap::new(),
             own_policies,
         };
         subjects.iter().for_each(|subject| state.watch(subject));
@@ -123,22 +126,33 @@ impl State {
         Ok(())
     }
 
-    /// Notes a peer's head. `false` if it is the one known.
+    /// Notes a peer's head, but for the one known and one that another overtook: a journal cannot
+    /// go back within one start of its process.
     pub(super) fn note_peer_head(
         &mut self,
-        node: &NodeId,
-        said: Head,
-    ) -> Result<bool, JournalError> {
+        heard: Heard,
+        batch: &mut Batch,
+    ) -> Result<(), JournalError> {
+        if self.is_news(&heard)? {
+            batch.peer_heads.push((heard.node.clone(), heard.head));
+            self.peer_heads.insert(heard.node.clone(), heard.head);
+        }
+        self.peer_starts.insert(heard.node, heard.start);
+        Ok(())
+    }
+
+    fn is_news(&self, heard: &Heard) -> Result<bool, JournalError> {
+        let Heard { node, start, head: said } = heard;
+        let said = *said;
+        let is_same_start = self.peer_starts.get(node) == Some(start);
         match self.peer_heads.get(node).copied() {
+            Some(known) if is_same_start && said.rows < known.rows => Ok(false),
             Some(known) if known == said => Ok(false),
             Some(known) if said.rows <= known.rows => {
                 let (known, said) = (Box::new(known), Box::new(said));
                 Err(JournalError::PeerWentBack { node: node.clone(), known, said })
             }
-            _ => {
-                self.peer_heads.insert(node.clone(), said);
-                Ok(true)
-            }
+            _ => Ok(true),
         }
     }
 

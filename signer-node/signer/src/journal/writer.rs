@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use tercet_policy::admission::{AdmitError, Reserved, Submission};
 use tercet_policy::intent::IntentId;
-use tercet_policy::party::NodeId;
 use tercet_policy::rows::SpendRow;
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,7 +17,7 @@ use super::error::JournalError;
 use super::event::Event;
 use super::state::{Opened, State};
 use super::store::{Batch, Store};
-use super::{BATCH_COMMANDS_MAX, Head, Published};
+use super::{BATCH_COMMANDS_MAX, Head, Heard, Published};
 use crate::home::Home;
 
 pub(super) type Reply<T> = oneshot::Sender<T>;
@@ -26,18 +25,47 @@ pub(super) type Admitted = Result<Reserved, AdmitError<JournalError>>;
 
 /// What can be asked of the writer.
 pub(super) enum Command {
-    Admit { submission: Box<Submission>, now: UnixSeconds, reply: Reply<Admitted> },
-    Append { event: Box<Event>, opened: Box<Opened>, reply: Reply<Result<(), JournalError>> },
-    NotePeerHead { node: NodeId, head: Head, reply: Reply<Result<(), JournalError>> },
-    NoteExecution { id: [u8; 32], reply: Reply<Result<(), JournalError>> },
-    CompareOwnHead { seen: Head, reply: Reply<Result<(), JournalError>> },
-    FindSpend { intent: IntentId, reply: Reply<Result<Option<SpendRow>, JournalError>> },
+    Admit {
+        submission: Box<Submission>,
+        leaving: Option<Leaving>,
+        now: UnixSeconds,
+        reply: Reply<Admitted>,
+    },
+    Append {
+        event: Box<Event>,
+        opened: Box<Opened>,
+        reply: Reply<Result<(), JournalError>>,
+    },
+    NotePeerHead {
+        heard: Heard,
+        reply: Reply<Result<(), JournalError>>,
+    },
+    NoteExecution {
+        id: [u8; 32],
+        reply: Reply<Result<(), JournalError>>,
+    },
+    CompareOwnHead {
+        seen: Head,
+        reply: Reply<Result<(), JournalError>>,
+    },
+    FindSpend {
+        intent: IntentId,
+        reply: Reply<Result<Option<SpendRow>, JournalError>>,
+    },
     Look(Look),
-    Close { reply: Reply<Result<(), JournalError>> },
+    Close {
+        reply: Reply<Result<(), JournalError>>,
+    },
 }
 
 /// A question to the state, asked between two batches.
 pub(super) type Look = Box<dyn FnOnce(Result<&State, JournalError>) + Send>;
+
+/// That a part of a signature leaves as soon as it is recorded.
+pub(super) struct Leaving {
+    /// What the peer whose part is joined said of its journal.
+    pub(super) heard: Option<Heard>,
+}
 
 /// What is told to a caller once it is known whether its batch is durable.
 type Answer = Box<dyn FnOnce(Result<&[bool], &JournalError>) + Send>;
@@ -108,23 +136,19 @@ impl Writer {
             Err(sealed) => Err(sealed.clone()),
         };
         match command {
-            Command::Admit { submission, now, reply } => {
-                let admitted = state
-                    .map_err(AdmitError::Journal)
-                    .and_then(|state| state.admit(*submission, now, batch));
+            Command::Admit { submission, leaving, now, reply } => {
+                let admitted = state.map_err(AdmitError::Journal).and_then(|state| match leaving {
+                    None => state.admit(*submission, now, batch),
+                    Some(leaving) => state.admit_part(*submission, leaving, now, batch),
+                });
                 answer_if_durable(reply, admitted, AdmitError::Journal)
             }
             Command::Append { event, opened, reply } => {
                 let appended = state.and_then(|state| state.append(&event, *opened, batch));
                 answer_if_durable(reply, appended, |e| e)
             }
-            Command::NotePeerHead { node, head, reply } => {
-                let noted = state.and_then(|state| {
-                    if state.note_peer_head(&node, head)? {
-                        batch.peer_heads.push((node, head));
-                    }
-                    Ok(())
-                });
+            Command::NotePeerHead { heard, reply } => {
+                let noted = state.and_then(|state| state.note_peer_head(heard, batch));
                 answer_if_durable(reply, noted, |e| e)
             }
             Command::NoteExecution { id, reply } => {

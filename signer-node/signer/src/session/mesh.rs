@@ -25,11 +25,19 @@ pub(crate) enum Kind {
     Closing,
     Kept,
     Abort,
+    Stock,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Hello, Self::Nonce, Self::Round, Self::Closing, Self::Kept, Self::Abort];
+    const ALL: [Self; 7] = [
+        Self::Hello,
+        Self::Nonce,
+        Self::Round,
+        Self::Closing,
+        Self::Kept,
+        Self::Abort,
+        Self::Stock,
+    ];
 
     const fn code(self) -> u8 {
         self as u8

@@ -189,6 +189,16 @@ impl Mesh {
         self.exchange((Kind::Kept, run), b"kept").await.map(drop)
     }
 
+    /// Tells the one peer what is in stock here, and hears the same of it.
+    pub(crate) async fn tell_stock(
+        &mut self,
+        ours: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
+        let heard = self.exchange((Kind::Stock, 0), ours).await?;
+        let heard = heard.into_iter().next().map(|(_, theirs)| theirs);
+        heard.ok_or(SessionError::Bug("no peer"))
+    }
+
     async fn exchange(
         &mut self,
         kind: (Kind, u8),

@@ -15,6 +15,9 @@ const WALLET_RUN_MS_MAX: u64 = 30_000;
 const SIGN_MESSAGE_WAIT_MS_MAX: u64 = 15_000;
 const SIGN_RUN_MS_MAX: u64 = 45_000;
 
+/// A presignature: in the background, on a machine that payments may keep busy.
+const PRESIGN_MS_MAX: u64 = 120_000;
+
 /// The limits of one run. Each ends it with [`super::TssError::Deadline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -33,6 +36,13 @@ impl Patience {
     pub const WALLET: Self = Self::of_ms(WALLET_MESSAGE_WAIT_MS_MAX, WALLET_RUN_MS_MAX);
     /// For [`super::sign`].
     pub const SIGN: Self = Self::of_ms(SIGN_MESSAGE_WAIT_MS_MAX, SIGN_RUN_MS_MAX);
+
+    /// For [`super::presign`], which gives way to everything else on both sides.
+    pub const PRESIGN: Self = Self {
+        thread: Duration::from_millis(PRESIGN_MS_MAX),
+        message: Duration::from_millis(PRESIGN_MS_MAX),
+        run: Duration::from_millis(PRESIGN_MS_MAX),
+    };
 
     const fn of_ms(message_ms: u64, run_ms: u64) -> Self {
         Self {

@@ -31,7 +31,7 @@ use tercet_policy::payload::{FinishedPayment, SigningPayload};
 use super::eid::ExecutionId;
 use super::error::{BadCall, OurBug, PeerFault, TssError};
 use super::group_aux::AuxHash;
-use super::share::SigningShare;
+use super::share::{SigningShare, WalletCard};
 use super::signature;
 
 /// First field of the hash that names a presignature.
@@ -46,6 +46,12 @@ type LibraryPresignature = cggmp24::signing::Presignature<Secp256k1>;
 /// Names a presignature, to both of the pair alike. Says nothing about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PresignatureId(pub B256);
+
+impl fmt::Display for PresignatureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What a presignature is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +68,16 @@ pub struct PresignatureCard {
     pub me: Party,
     /// Who has the other half.
     pub peer: Party,
+}
+
+impl PresignatureCard {
+    /// Whether it was made with this share, of this generation and group.
+    #[must_use]
+    pub fn is_of(&self, share: WalletCard) -> bool {
+        let WalletCard { party, address, key_epoch, aux_hash } = share;
+        (self.me, self.wallet, self.key_epoch, self.aux_hash)
+            == (party, address, key_epoch, aux_hash)
+    }
 }
 
 /// One party's half of a presignature.
@@ -196,6 +212,12 @@ pub struct Half {
 }
 
 impl Half {
+    /// The presignature that was used up.
+    #[must_use]
+    pub const fn presignature(&self) -> PresignatureId {
+        self.card.id
+    }
+
     /// Our part, for the peer alone: with its own part it is the signature.
     #[must_use]
     pub fn partial(&self) -> PartialSignature {

@@ -221,6 +221,33 @@ impl House {
         if admitted.into_inner() { Ok(()) } else { ended }
     }
 
+    /// Has the everyday pair make presignatures.
+    pub(super) async fn presign(
+        &self,
+        wallet: Address,
+        count: u8,
+        tamper: Tamper,
+    ) -> Vec<Result<u8, GateError>> {
+        let session = fresh();
+        let wires = wires(&Party::EVERYDAY, tamper);
+        let runs = Party::EVERYDAY.into_iter().zip(wires).map(|(party, wire)| {
+            let signer = self.signer(party);
+            let cancel = CancellationToken::new();
+            let asked = PresignRequest { session, wallet, count, cancel };
+            tokio::spawn(async move { signer.presign(asked, wire).await })
+        });
+        join(runs).await
+    }
+
+    /// A wallet with so many presignatures in stock.
+    pub(super) async fn stocked(&self, count: u8) -> Address {
+        let wallet = self.wallet().await;
+        for made in self.presign(wallet, count, honest()).await {
+            assert_eq!(made.unwrap(), count);
+        }
+        wallet
+    }
+
     pub(super) fn open(&self, envelope: &SignedIntent) -> AuthenticIntent {
         struct One(Ed25519PublicKey);
         impl AgentKeys for One {

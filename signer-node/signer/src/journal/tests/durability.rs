@@ -171,7 +171,7 @@ async fn the_database_itself_only_takes_more_rows() {
     journal.note_execution([1; 32]).await.unwrap();
     let node = NodeId::new("operator-01").unwrap();
     let head = Head { rows: 9, hash: ContentHash([1; 32]), tag: ContentHash([2; 32]) };
-    journal.note_peer_head(node, head).await.unwrap();
+    journal.note_peer_head(Heard { node, start: [3; 32], head }).await.unwrap();
     place.close(journal).await;
     let refused = [
         "UPDATE rows SET body = 'x'",

@@ -11,24 +11,47 @@ fn head(rows: u64, n: u8) -> Head {
     Head { rows, hash: ContentHash([n; 32]), tag: ContentHash([0; 32]) }
 }
 
+/// Said at another start of the peer's process each time, unless told otherwise.
+fn heard(head: Head) -> Heard {
+    let mut start = [0; 32];
+    getrandom::fill(&mut start).unwrap();
+    Heard { node: node(), start, head }
+}
+
+#[tokio::test]
+async fn what_another_overtook_is_late_within_one_start_and_a_step_back_in_the_next() {
+    let place = Place::empty();
+    let journal = place.open().await.unwrap();
+    let said = |start: u8, head| Heard { node: node(), start: [start; 32], head };
+    journal.note_peer_head(said(1, head(7, 2))).await.unwrap();
+    journal.note_peer_head(said(1, head(6, 3))).await.unwrap();
+    assert_eq!(journal.peer_head(node()).await.unwrap(), Some(head(7, 2)));
+    let beside = journal.note_peer_head(said(1, head(7, 3))).await;
+    assert!(matches!(beside, Err(JournalError::PeerWentBack { .. })), "{beside:?}");
+    let back = journal.note_peer_head(said(2, head(6, 3))).await;
+    assert!(matches!(back, Err(JournalError::PeerWentBack { .. })), "{back:?}");
+    let late = journal.note_peer_head(said(1, head(5, 1))).await;
+    assert!(late.is_ok(), "what was refused leaves the start as it was: {late:?}");
+}
+
 #[tokio::test]
 async fn a_peer_whose_journal_went_back_is_refused_over_restarts_too() {
     let place = Place::empty();
     let journal = place.open().await.unwrap();
-    journal.note_peer_head(node(), head(5, 1)).await.unwrap();
-    journal.note_peer_head(node(), head(7, 2)).await.unwrap();
-    journal.note_peer_head(node(), head(7, 2)).await.unwrap();
+    journal.note_peer_head(heard(head(5, 1))).await.unwrap();
+    journal.note_peer_head(heard(head(7, 2))).await.unwrap();
+    journal.note_peer_head(heard(head(7, 2))).await.unwrap();
     let journal = place.reopen(journal).await.unwrap();
     assert_eq!(journal.peer_head(node()).await.unwrap(), Some(head(7, 2)));
     for (what, said) in
         [("shorter", head(6, 3)), ("begun anew", head(1, 9)), ("beside it", head(7, 3))]
     {
-        let refused = journal.note_peer_head(node(), said).await;
+        let refused = journal.note_peer_head(heard(said)).await;
         let right = matches!(&refused, Err(JournalError::PeerWentBack { known, .. })
             if **known == head(7, 2));
         assert!(right, "{what}: {refused:?}");
     }
-    journal.note_peer_head(node(), head(8, 4)).await.unwrap();
+    journal.note_peer_head(heard(head(8, 4))).await.unwrap();
 }
 
 #[tokio::test]
@@ -36,7 +59,7 @@ async fn a_peers_head_does_not_move_our_own() {
     let place = Place::empty();
     let journal = place.open().await.unwrap();
     let ours = journal.head();
-    journal.note_peer_head(node(), head(5, 1)).await.unwrap();
+    journal.note_peer_head(heard(head(5, 1))).await.unwrap();
     journal.note_execution([1; 32]).await.unwrap();
     assert_eq!(journal.head(), ours);
 }
