@@ -16,6 +16,7 @@ use tercet_policy::chain::Chain;
 use tercet_policy::document::Authority;
 use tercet_policy::party::{NodeId, Party};
 use tercet_signer::kek::PassphraseSource;
+use tercet_signer::stock::PRESIGNATURES_PER_WALLET_MAX;
 use url::Url;
 
 pub use self::place::{BadPlace, CoordinatorUrl, HealthAddress};
@@ -31,6 +32,14 @@ pub const RECONCILE_SECONDS_DEFAULT: u64 = 30;
 /// Time that running sessions get to end after a stop signal, in seconds, unless configured
 /// otherwise.
 pub const STOP_SECONDS_DEFAULT: u64 = 20;
+
+/// Presignatures in stock of a wallet that pays, unless configured otherwise.
+pub const STOCK_FLOOR_DEFAULT: usize = 8;
+/// Most presignatures in stock of a wallet, unless configured otherwise.
+pub const STOCK_MAX_DEFAULT: usize = 64;
+/// How long after its last payment a wallet's stock is kept up, in seconds, unless configured
+/// otherwise.
+pub const STOCK_IDLE_SECONDS_DEFAULT: u64 = 900;
 
 /// A node's configuration. Relative paths are taken from the folder of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,6 +72,9 @@ pub struct NodeConfig {
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
+    /// Presignatures; of use at an agent's node.
+    #[serde(default)]
+    pub stock: StockConfig,
     /// Logging, to standard error.
     #[serde(default)]
     pub log: LogConfig,
@@ -133,6 +145,29 @@ impl Default for Limits {
             sessions: SESSIONS_DEFAULT,
             reconcile_seconds: RECONCILE_SECONDS_DEFAULT,
             stop_seconds: STOP_SECONDS_DEFAULT,
+        }
+    }
+}
+
+/// How many presignatures an agent's node keeps of each wallet that pays. Each takes about half a
+/// second of processor time on either side, and is dropped after an hour.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StockConfig {
+    /// Least, of a wallet that paid or was opened lately.
+    pub floor: usize,
+    /// Most, however fast it pays. 0 keeps no stock: payments are signed interactively.
+    pub max: usize,
+    /// A wallet that has not paid for so long gets no more, in seconds.
+    pub idle_seconds: u64,
+}
+
+impl Default for StockConfig {
+    fn default() -> Self {
+        Self {
+            floor: STOCK_FLOOR_DEFAULT,
+            max: STOCK_MAX_DEFAULT,
+            idle_seconds: STOCK_IDLE_SECONDS_DEFAULT,
         }
     }
 }
@@ -210,6 +245,16 @@ pub enum ConfigError {
         /// The largest possible.
         limit: u64,
     },
+    /// More than may be.
+    #[error("{key} = {value} is more than {limit}")]
+    AtMost {
+        /// The key.
+        key: &'static str,
+        /// What is configured.
+        value: u64,
+        /// The largest possible.
+        limit: u64,
+    },
     /// Two entries for a chain.
     #[error("[[chains]] {chain} is given twice")]
     ChainTwice {
@@ -277,6 +322,8 @@ impl NodeConfig {
         self.passphrase.source()?;
         let sessions = u64::try_from(self.limits.sessions).unwrap_or(u64::MAX);
         within("sessions", sessions, SESSIONS_MAX as u64)?;
+        at_most("stock.max", self.stock.max, PRESIGNATURES_PER_WALLET_MAX)?;
+        at_most("stock.floor", self.stock.floor, PRESIGNATURES_PER_WALLET_MAX)?;
         within("reconcile_seconds", self.limits.reconcile_seconds, 86_400)?;
         within("stop_seconds", self.limits.stop_seconds, 3_600)?;
         self.check_chains()
@@ -304,6 +351,14 @@ impl NodeConfig {
 enum ParseError {
     Toml(toml::de::Error),
     Config(ConfigError),
+}
+
+fn at_most(key: &'static str, value: usize, limit: usize) -> Result<(), ConfigError> {
+    if value <= limit {
+        return Ok(());
+    }
+    let (value, limit) = (value as u64, limit as u64);
+    Err(ConfigError::AtMost { key, value, limit })
 }
 
 fn within(key: &'static str, value: u64, limit: u64) -> Result<(), ConfigError> {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tercet_api::relay::FromNode;
-use tercet_policy::intent::IntentId;
-use tercet_signer::gate::{HeldWallet, Signer};
+use alloy_primitives::Address;
+use tercet_api::relay::{FAILURE_CHARS_MAX, FailureKind, FromNode, SealedPart};
+use tercet_policy::intent::{IntentId, SignedIntent};
+use tercet_policy::payload::FinishedPayment;
+use tercet_signer::gate::{Failure, GateError, HeldWallet, PartRequest, Signer};
 use tercet_signer::journal::Head;
 use tercet_signer::vault::VaultError;
 use tokio::net::TcpListener;
@@ -18,12 +20,16 @@ use tokio_util::task::TaskTracker;
 use crate::chains::Chains;
 use crate::config::NodeConfig;
 use crate::health::{self, Pulse, Readiness};
+use crate::pending::Pending;
 use crate::progress::{CeremonyProgress, PROGRESS_REPORTS_MAX};
 use crate::reconcile::Reconciler;
-use crate::relay::{Dial, Line, OUTBOX_FRAMES_MAX};
+use crate::relay::{Dial, Line, OUTBOX_FRAMES_MAX, now};
+use crate::restock::{Producer, StockWish};
 use crate::start::{self, StartError, StartOptions};
 use crate::switchboard::Switchboard;
-use crate::ticket::{Ticket, Tickets};
+use crate::switchboard::parts::to_wire;
+use crate::switchboard::session::kind_of;
+use crate::ticket::{NotPaid, Ticket, Tickets};
 use crate::voice::Voice;
 
 /// How long sessions that were called off get to end, in milliseconds.
@@ -39,6 +45,7 @@ pub struct NodeHandle {
     signer: Arc<Signer>,
     switchboard: Arc<Switchboard>,
     tickets: Arc<Tickets>,
+    pending: Pending,
     progress: broadcast::Sender<CeremonyProgress>,
     connected: watch::Receiver<bool>,
     tasks: TaskTracker,
@@ -81,11 +88,14 @@ impl NodeHandle {
         let (is_connected, connected) = watch::channel(false);
         let (head_told, head) = watch::channel(head_frame(signer.head()));
         let tickets = Arc::new(Tickets::default());
+        let producer = Producer::new(Arc::clone(&signer), outbox.clone(), config.stock);
+        let producer = Arc::new(producer);
         let switchboard = Arc::new(Switchboard::new(
             Arc::clone(&signer),
             outbox,
             Arc::clone(&tickets),
             progress.clone(),
+            Arc::clone(&producer),
             config.limits.sessions,
         ));
         let line = Line {
@@ -97,6 +107,7 @@ impl NodeHandle {
         };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(line.keep(stop.clone()));
+        tasks.spawn(producer.run(connected.clone(), stop.clone()));
         tasks.spawn(follow_head(Arc::clone(&signer), head_told, stop.clone()));
         if let Some(reconciler) = around.reconciler {
             tasks.spawn(reconciler.run(stop.clone()));
@@ -105,6 +116,7 @@ impl NodeHandle {
             signer,
             switchboard,
             tickets,
+            pending: Pending::default(),
             progress,
             connected,
             tasks,
@@ -134,6 +146,84 @@ impl NodeHandle {
     #[must_use]
     pub fn identity(&self) -> Voice<'_> {
         Voice::of(self.signer.identity())
+    }
+
+    /// Judges and records a payment of this agent, and gives this node's part of its signature, for
+    /// the operator's node alone. Nothing where there is no presignature for it, where it has terms
+    /// that only the chain can tell, or where a rule or a person has something to say: then the
+    /// payment goes without a part, and takes the longer way.
+    ///
+    /// # Errors
+    /// [`NotPaid::Failed`] if this node is not able to judge.
+    pub async fn begin(&self, envelope: SignedIntent) -> Result<Option<SealedPart>, NotPaid> {
+        let (intent, wallet) = (envelope.document.id, envelope.document.wallet);
+        let producer = &self.switchboard.producer;
+        if !producer.is_good(wallet) || !self.pending.has_room() {
+            return Ok(None);
+        }
+        let request = PartRequest { envelope, claim: None, approvals: Vec::new(), now: now() };
+        match self.signer.begin_payment(request).await {
+            Ok((part, pending)) => {
+                producer.used(wallet);
+                self.pending.put(intent, pending);
+                Ok(Some(to_wire(part)))
+            }
+            Err(GateError::Failed(Failure::NoPresignature { .. })) => {
+                producer.used(wallet);
+                Ok(None)
+            }
+            Err(GateError::Refused(refusal)) => {
+                tracing::info!(%intent, %refusal, "no part is given");
+                Ok(None)
+            }
+            Err(GateError::Failed(failure)) => Err(not_paid(&failure)),
+        }
+    }
+
+    /// Finishes a payment with the operator's answer to the part.
+    ///
+    /// # Errors
+    /// [`NotPaid::Failed`] where no part is out, or the answer does not belong to it. The payment
+    /// counts as spent, and may be asked for again.
+    pub async fn finish(
+        &self,
+        intent: IntentId,
+        answer: &[u8],
+    ) -> Result<FinishedPayment, NotPaid> {
+        let pending = self.pending.take(intent).ok_or_else(|| NotPaid::Failed {
+            kind: FailureKind::NotReady,
+            detail: "no part of this payment is out".to_owned(),
+        })?;
+        match self.signer.finish_payment(pending, answer).await {
+            Ok(signed) => Ok(signed.payment),
+            Err(GateError::Refused(refusal)) => Err(NotPaid::Refused(refusal)),
+            Err(GateError::Failed(failure)) => Err(not_paid(&failure)),
+        }
+    }
+
+    /// The part of a payment brought no answer: the operator may not have the presignatures that
+    /// this node has. Both agree before another is used.
+    pub fn give_up(&self, intent: IntentId) {
+        if let Some(pending) = self.pending.take(intent) {
+            self.switchboard.producer.doubt(pending.wallet());
+        }
+    }
+
+    /// The wallet is about to pay: presignatures are kept in stock for it from now on.
+    pub fn wake(&self, wallet: Address) {
+        self.switchboard.producer.wake(wallet);
+    }
+
+    /// How many payments of a wallet could be signed in one round trip now.
+    #[must_use]
+    pub fn presignatures(&self, wallet: Address) -> usize {
+        self.signer.presignatures(wallet)
+    }
+
+    /// What the wallets that pay are to have in stock.
+    #[must_use]
+    pub fn stock_wishes(&self) -> Vec<StockWish> {
+        self.switchboard.producer.wishes()
     }
 
     /// Waits for a payment: call this **before** the intent is posted.
@@ -218,6 +308,11 @@ impl Surroundings {
         };
         Ok(Self { health, reconciler: Reconciler::new(config, chains, signer) })
     }
+}
+
+fn not_paid(failure: &Failure) -> NotPaid {
+    let detail = failure.to_string().chars().take(FAILURE_CHARS_MAX).collect();
+    NotPaid::Failed { kind: kind_of(failure.culprit()), detail }
 }
 
 fn head_frame(head: Head) -> FromNode {

@@ -7,7 +7,8 @@
 
 mod early;
 mod paperwork;
-mod session;
+pub(crate) mod parts;
+pub(crate) mod session;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,16 +18,21 @@ use tercet_api::relay::{FailureKind, FromNode, SEALED_FRAME_BYTES_MAX, SessionId
 use tercet_policy::party::Party;
 use tercet_signer::gate::Signer;
 use tercet_signer::session::WIRE_FRAMES_MAX;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::progress::CeremonyProgress;
 use crate::relay::Listener;
+use crate::restock::Producer;
 use crate::ticket::Tickets;
 
 use self::early::Early;
+use self::parts::{Brought, PARTS_MAX};
 use self::session::Work;
+
+/// Sessions at a time that give way to payments, beside those that are configured.
+pub const BACKGROUND_SESSIONS_MAX: usize = 4;
 
 /// Takes frames to where they belong.
 pub(crate) struct Switchboard {
@@ -34,6 +40,8 @@ pub(crate) struct Switchboard {
     outbox: mpsc::Sender<FromNode>,
     tickets: Arc<Tickets>,
     progress: broadcast::Sender<CeremonyProgress>,
+    pub(crate) producer: Arc<Producer>,
+    parts: Arc<Semaphore>,
     sessions: Mutex<Sessions>,
     sessions_max: usize,
     running: TaskTracker,
@@ -51,6 +59,7 @@ struct Sessions {
 /// A session's end of the line.
 struct Seat {
     frames: mpsc::Sender<(Party, Vec<u8>)>,
+    is_background: bool,
     cancel: CancellationToken,
 }
 
@@ -60,6 +69,7 @@ impl Switchboard {
         outbox: mpsc::Sender<FromNode>,
         tickets: Arc<Tickets>,
         progress: broadcast::Sender<CeremonyProgress>,
+        producer: Arc<Producer>,
         sessions_max: usize,
     ) -> Self {
         Self {
@@ -67,6 +77,8 @@ impl Switchboard {
             outbox,
             tickets,
             progress,
+            producer,
+            parts: Arc::new(Semaphore::new(PARTS_MAX)),
             sessions: Mutex::default(),
             sessions_max,
             running: TaskTracker::new(),
@@ -102,7 +114,9 @@ impl Switchboard {
     fn begin(self: &Arc<Self>, session: SessionId, work: Work) {
         let (frames, incoming) = mpsc::channel(WIRE_FRAMES_MAX);
         let cancel = CancellationToken::new();
-        if let Err(detail) = self.seat(session, Seat { frames, cancel: cancel.clone() }) {
+        let is_background = work.is_background();
+        let seat = Seat { frames, is_background, cancel: cancel.clone() };
+        if let Err(detail) = self.seat(session, seat) {
             let kind = FailureKind::NotReady;
             work.tell_failure(&self.tickets, kind, detail);
             self.report(FromNode::Failed { session, kind, detail: detail.to_owned() });
@@ -116,12 +130,14 @@ impl Switchboard {
     }
 
     fn seat(&self, session: SessionId, seat: Seat) -> Result<(), &'static str> {
-        if self.is_stopping.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return Err("this node is stopping");
         }
         let mut sessions = self.sessions();
         let early = sessions.early.take(session);
-        if sessions.seats.len() >= self.sessions_max {
+        let alike = sessions.seats.values().filter(|s| s.is_background == seat.is_background);
+        let most = if seat.is_background { BACKGROUND_SESSIONS_MAX } else { self.sessions_max };
+        if alike.count() >= most {
             return Err("this node is busy: it runs as many sessions as it may");
         }
         if sessions.seats.contains_key(&session) {
@@ -133,6 +149,10 @@ impl Switchboard {
         }
         sessions.seats.insert(session, seat);
         Ok(())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     fn deliver(&self, session: SessionId, from: Party, bytes: Vec<u8>) {
@@ -188,6 +208,15 @@ impl Listener for Arc<Switchboard> {
             ToNode::Sign { session, envelope, claim, approvals } => {
                 let (envelope, claim) = (Box::new(envelope), Box::new(claim));
                 self.begin(session, Work::Sign { envelope, claim, approvals });
+            }
+            ToNode::Presign { session, wallet, count } => {
+                self.begin(session, Work::Presign { wallet, count });
+            }
+            ToNode::Part { session, envelope, claim, approvals } => {
+                self.give_part(Brought { session, envelope, claim, approvals });
+            }
+            ToNode::Join { session, envelope, claim, approvals, part } => {
+                self.join_part(Brought { session, envelope, claim, approvals }, part);
             }
             ToNode::Frame { session, from, bytes } => self.deliver(session, from, bytes),
             ToNode::Abort { session, reason } => match self.sessions().seats.get(&session) {

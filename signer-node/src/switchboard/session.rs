@@ -1,13 +1,19 @@
 //! One session at this node: the gate's work, its frames, and what is told of its end.
 
-use tercet_api::relay::{FAILURE_CHARS_MAX, FailureKind, FromNode, Outcome, SessionId};
+use alloy_primitives::Address;
+use tercet_api::relay::{
+    FAILURE_CHARS_MAX, FailureKind, FromNode, Outcome, SealedBytes, SessionId,
+};
 use tercet_policy::approval::SignedApproval;
 use tercet_policy::document::{Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::payload::FinishedPayment;
 use tercet_policy::proposal::ProposalClaim;
-use tercet_signer::gate::{Ceremony, CeremonyStep, Culprit, GateError, SignRequest, SignedPayment};
+use tercet_signer::gate::{
+    Ceremony, CeremonyStep, Culprit, GateError, PRESIGN_RUNS_MAX, PresignRequest, SignRequest,
+    SignedPayment,
+};
 use tercet_signer::session::{SessionWire, WIRE_FRAMES_MAX};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +28,7 @@ use crate::ticket::{NotPaid, PaymentEnd, Tickets};
 pub(super) enum Work {
     Prepare { agent: AgentId },
     Keygen { request: Box<Signed<WalletRequest>> },
+    Presign { wallet: Address, count: u16 },
     Sign { envelope: Box<SignedIntent>, claim: Box<ProposalClaim>, approvals: Vec<SignedApproval> },
 }
 
@@ -30,6 +37,7 @@ impl Work {
         match self {
             Self::Prepare { .. } => "prepare",
             Self::Keygen { .. } => "keygen",
+            Self::Presign { .. } => "presign",
             Self::Sign { .. } => "sign",
         }
     }
@@ -37,8 +45,13 @@ impl Work {
     fn intent(&self) -> Option<IntentId> {
         match self {
             Self::Sign { envelope, .. } => Some(envelope.document.id),
-            Self::Prepare { .. } | Self::Keygen { .. } => None,
+            Self::Prepare { .. } | Self::Keygen { .. } | Self::Presign { .. } => None,
         }
+    }
+
+    /// Whether it gives way to payments, and so takes no place of theirs.
+    pub(super) const fn is_background(&self) -> bool {
+        matches!(self, Self::Presign { .. })
     }
 
     pub(super) fn tell_failure(&self, tickets: &Tickets, kind: FailureKind, detail: &str) {
@@ -101,6 +114,14 @@ async fn perform(
             let (address, transcript) = (made.address, made.transcript);
             Ok(Made::Other(Outcome::WalletMade { address, transcript }))
         }
+        Work::Presign { wallet, count } => {
+            let count = u8::try_from(count).unwrap_or(PRESIGN_RUNS_MAX);
+            board.producer.begun(wallet);
+            let asked = PresignRequest { session: id, wallet, count, cancel };
+            let made = signer.presign(asked, wire).await;
+            board.producer.ended(wallet, made.is_ok());
+            Ok(Made::Other(Outcome::Stocked { made: u16::from(made?) }))
+        }
         Work::Sign { envelope, claim, approvals } => {
             let (envelope, claim, now) = (*envelope, *claim, now());
             let request = SignRequest { session: id, envelope, claim, approvals, now, cancel };
@@ -112,28 +133,24 @@ async fn perform(
 }
 
 /// What a session gave.
-enum Made {
+pub(super) enum Made {
     Payment(Box<SignedPayment>),
+    /// With our part, sealed for the peer alone.
+    Joined(Box<SignedPayment>, Vec<u8>),
     Other(Outcome),
 }
 
 /// The report for the coordinator, and the end for whoever waits in this process. A finished
 /// authorization goes to the latter alone.
-fn told(session: SessionId, ended: Result<Made, GateError>) -> (FromNode, Option<PaymentEnd>) {
+pub(super) fn told(
+    session: SessionId,
+    ended: Result<Made, GateError>,
+) -> (FromNode, Option<PaymentEnd>) {
     match ended {
         Ok(Made::Other(outcome)) => (FromNode::Done { session, outcome }, None),
-        Ok(Made::Payment(signed)) => {
-            let SignedPayment { intent, slot, digest, payment, .. } = *signed;
-            let transaction = match &payment {
-                FinishedPayment::Transaction(transaction) => Some(transaction.raw.clone()),
-                FinishedPayment::X402(_)
-                | FinishedPayment::Cancel(_)
-                | FinishedPayment::Proof(_) => None,
-            };
-            let slot = slot.to_string();
-            let outcome = Outcome::Signed { intent, slot, digest, transaction };
-            let end = PaymentEnd::Signed(Box::new(payment));
-            (FromNode::Done { session, outcome }, Some(end))
+        Ok(Made::Payment(signed)) => told_signed(session, *signed, None),
+        Ok(Made::Joined(signed, answer)) => {
+            told_signed(session, *signed, Some(SealedBytes(answer)))
         }
         Err(GateError::Refused(refusal)) => {
             let end = PaymentEnd::NotPaid(NotPaid::Refused(refusal.clone()));
@@ -148,11 +165,30 @@ fn told(session: SessionId, ended: Result<Made, GateError>) -> (FromNode, Option
     }
 }
 
-const fn kind_of(culprit: Culprit) -> FailureKind {
+fn told_signed(
+    session: SessionId,
+    signed: SignedPayment,
+    answer: Option<SealedBytes>,
+) -> (FromNode, Option<PaymentEnd>) {
+    let SignedPayment { intent, slot, digest, payment, .. } = signed;
+    let transaction = match &payment {
+        FinishedPayment::Transaction(transaction) => Some(transaction.raw.clone()),
+        FinishedPayment::X402(_) | FinishedPayment::Cancel(_) | FinishedPayment::Proof(_) => None,
+    };
+    // Whoever sees the transaction needs no part of its signature.
+    let answer = answer.filter(|_| transaction.is_none());
+    let slot = slot.to_string();
+    let outcome = Outcome::Signed { intent, slot, digest, transaction, answer };
+    let end = PaymentEnd::Signed(Box::new(payment));
+    (FromNode::Done { session, outcome }, Some(end))
+}
+
+pub(crate) const fn kind_of(culprit: Culprit) -> FailureKind {
     match culprit {
         Culprit::Network => FailureKind::Network,
         Culprit::Peer => FailureKind::Peer,
         Culprit::NotReady => FailureKind::NotReady,
+        Culprit::Stock => FailureKind::NoPresignature,
         Culprit::Bug => FailureKind::Bug,
     }
 }

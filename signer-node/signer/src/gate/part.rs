@@ -21,6 +21,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tercet_policy::admission::Reserved;
 use tercet_policy::approval::SignedApproval;
@@ -76,6 +77,14 @@ pub struct PendingPayment {
     half: Half,
     sent: Sent,
     peer: (Party, NodeKeys),
+}
+
+impl PendingPayment {
+    /// The wallet that pays.
+    #[must_use]
+    pub const fn wallet(&self) -> Address {
+        self.row.wallet
+    }
 }
 
 /// A payment that was finished with the peer's part.

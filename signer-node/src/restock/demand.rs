@@ -1,0 +1,151 @@
+//! What one wallet used lately, and when more may be asked for.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::config::StockConfig;
+
+/// Over how long uses are counted.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+/// Uses that are remembered: more than any stock holds.
+const USES_MAX: usize = 256;
+/// How long a session may not show up before it is asked for again: the courier may have dropped
+/// the wish.
+const ANSWER_WAIT: Duration = Duration::from_secs(20);
+/// How long a session that has begun may take before another is asked for.
+const SESSION_WAIT: Duration = Duration::from_secs(600);
+/// Longest pause after failures, and the first one.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// One wallet's.
+pub(super) struct Demand {
+    uses: VecDeque<Instant>,
+    last: Instant,
+    not_before: Instant,
+    pause: Duration,
+    /// Whether both sides are to agree before the stock is used again.
+    pub(super) is_doubtful: bool,
+}
+
+impl Demand {
+    pub(super) fn new(now: Instant) -> Self {
+        let (uses, pause, is_doubtful) = (VecDeque::new(), PAUSE_MIN, false);
+        Self { uses, last: now, not_before: now, pause, is_doubtful }
+    }
+
+    pub(super) fn wake(&mut self, now: Instant) {
+        self.last = now;
+    }
+
+    pub(super) fn used(&mut self, now: Instant) {
+        self.last = now;
+        if self.uses.len() >= USES_MAX {
+            self.uses.pop_front();
+        }
+        self.uses.push_back(now);
+    }
+
+    pub(super) const fn last(&self) -> Instant {
+        self.last
+    }
+
+    pub(super) fn per_minute(&self, now: Instant) -> usize {
+        self.uses.iter().filter(|at| now.saturating_duration_since(**at) < RATE_WINDOW).count()
+    }
+
+    pub(super) fn is_idle(&self, config: &StockConfig, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) >= Duration::from_secs(config.idle_seconds)
+    }
+
+    pub(super) fn target(&self, config: &StockConfig, now: Instant) -> usize {
+        if self.is_idle(config, now) {
+            return 0;
+        }
+        self.per_minute(now).max(config.floor).min(config.max)
+    }
+
+    pub(super) fn may_ask(&self, now: Instant) -> bool {
+        now >= self.not_before
+    }
+
+    pub(super) fn asked(&mut self, now: Instant) {
+        self.not_before = later(now, ANSWER_WAIT);
+    }
+
+    pub(super) fn ended(&mut self, well: bool, now: Instant) {
+        if well {
+            self.is_doubtful = false;
+            self.pause = PAUSE_MIN;
+            self.not_before = now;
+        } else {
+            self.not_before = later(now, self.pause);
+            self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
+        }
+    }
+
+    /// A session of the wallet has begun: the next one is asked for when it has ended.
+    pub(super) fn begun(&mut self, now: Instant) {
+        self.not_before = later(now, SESSION_WAIT);
+    }
+}
+
+fn later(now: Instant, by: Duration) -> Instant {
+    now.checked_add(by).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: StockConfig = StockConfig { floor: 4, max: 10, idle_seconds: 900 };
+
+    fn at(now: Instant, seconds: u64) -> Instant {
+        now + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_wallet_has_what_a_minute_takes_between_floor_and_limit() {
+        let now = Instant::now();
+        let mut demand = Demand::new(now);
+        assert_eq!(demand.target(&CONFIG, now), 4);
+        (0..7).for_each(|_| demand.used(now));
+        assert_eq!(demand.target(&CONFIG, now), 7);
+        (0..500).for_each(|_| demand.used(now));
+        assert_eq!((demand.target(&CONFIG, now), demand.per_minute(now)), (10, USES_MAX));
+        assert_eq!(demand.target(&CONFIG, at(now, 60)), 4);
+    }
+
+    #[test]
+    fn an_idle_wallet_gets_nothing_until_it_wakes() {
+        let now = Instant::now();
+        let mut demand = Demand::new(now);
+        assert_eq!(demand.target(&CONFIG, at(now, 899)), 4);
+        assert_eq!(demand.target(&CONFIG, at(now, 900)), 0);
+        demand.wake(at(now, 900));
+        assert_eq!(demand.target(&CONFIG, at(now, 900)), 4);
+    }
+
+    #[test]
+    fn one_session_at_a_time_and_longer_pauses_after_failures() {
+        let now = Instant::now();
+        let mut demand = Demand::new(now);
+        assert!(demand.may_ask(now));
+        demand.asked(now);
+        assert!(!demand.may_ask(at(now, 19)) && demand.may_ask(at(now, 20)));
+        demand.begun(now);
+        assert!(!demand.may_ask(at(now, 599)));
+        demand.is_doubtful = true;
+        for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
+            demand.ended(false, now);
+            assert!(!demand.may_ask(at(now, pause - 1)) && demand.may_ask(at(now, pause)));
+        }
+        assert!(demand.is_doubtful);
+        demand.ended(true, now);
+        assert!(demand.may_ask(now) && !demand.is_doubtful);
+        demand.ended(false, now);
+        assert!(demand.may_ask(at(now, 1)));
+    }
+}
