@@ -57,6 +57,8 @@ pub use self::group_aux::{AuxHash, GroupAux, make_group_aux};
 pub use self::link::{Courier, Inbound, LINK_MESSAGES_MAX, Link, Outbound, Recipient, link};
 pub use self::patience::Patience;
 pub use self::presign::presign;
+#[cfg(feature = "insecure-dealer")]
+pub use self::presignature::InsecureDeal;
 pub use self::presignature::{
     Half, PARTIAL_BYTES, PartialSignature, Presignature, PresignatureCard, PresignatureId,
 };

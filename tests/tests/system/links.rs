@@ -5,17 +5,22 @@ use std::process::Command;
 
 use tercet_tests::cluster::root;
 
-/// All crates that `package` links when it is built for use.
-fn linked(package: &str) -> BTreeSet<String> {
+/// What cargo would build for use, a crate a line.
+fn tree(words: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
-        .args(["--format", "{lib}", "--package", package])
+        .args(words)
         .current_dir(root())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// All crates that `package` links when it is built for use.
+fn linked(package: &str) -> BTreeSet<String> {
+    let text = tree(&["--format", "{lib}", "--package", package]);
     text.lines().map(|line| line.trim().trim_end_matches(" (*)").to_owned()).collect()
 }
 
@@ -53,6 +58,20 @@ fn only_the_command_line_analyses_policies() {
         assert_links_none(package, &analysis);
     }
     assert!(linked("tercet-cli").contains(analysis[0]), "it is not what cargo tree calls it");
+}
+
+/// Whoever knows the seed of a dealt presignature computes the key: for load tests alone. Asked of
+/// each program by itself, and of the whole workspace, as `make build` builds it.
+#[test]
+fn no_program_that_ships_can_deal_presignatures() {
+    const DEALER: &str = "insecure-dealer";
+    let features = |words: &[&str]| tree(&[&["--format", "{lib} {f}"], words].concat());
+    for package in ["tercet-signer-node", "tercet-coordinator", "tercet-cli", "tercet"] {
+        assert!(!features(&["--package", package]).contains(DEALER), "{package} can");
+    }
+    assert!(!features(&["--workspace"]).contains(DEALER), "a build of the workspace can");
+    let load = features(&["--package", "tercet-tests", "--features", DEALER]);
+    assert!(load.contains(DEALER), "it is not what cargo tree calls it");
 }
 
 #[test]

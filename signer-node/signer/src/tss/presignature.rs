@@ -15,6 +15,10 @@
 //! Does not protect against: a peer that has our partial signature, finishes alone and reports
 //! failure (hence: admit and record before it leaves); someone who reads this process's memory.
 
+#[cfg(feature = "insecure-dealer")]
+#[allow(non_snake_case, reason = "the names of the paper")]
+mod insecure_dealer;
+
 use std::fmt;
 
 use alloy_primitives::{Address, B256};
@@ -33,6 +37,9 @@ use super::error::{BadCall, OurBug, PeerFault, TssError};
 use super::group_aux::AuxHash;
 use super::share::{SigningShare, WalletCard};
 use super::signature;
+
+#[cfg(feature = "insecure-dealer")]
+pub use self::insecure_dealer::InsecureDeal;
 
 /// First field of the hash that names a presignature.
 const ID_DOMAIN: &[u8] = b"tercet/presignature-id/v1";

@@ -5,6 +5,8 @@
 #[path = "../../tests/support/table.rs"]
 mod table;
 
+#[cfg(feature = "insecure-dealer")]
+mod dealt;
 mod faults;
 mod presigned;
 mod stored;
