@@ -23,6 +23,7 @@ mod handle;
 mod health;
 mod init;
 mod logs;
+mod primes;
 mod progress;
 mod reconcile;
 mod relay;
