@@ -16,7 +16,11 @@ use tercet_policy::chain::Chain;
 use tercet_policy::document::Authority;
 use tercet_policy::party::{NodeId, Party};
 use tercet_signer::kek::PassphraseSource;
+<<<<<<< HEAD
 use tercet_signer::stock::PRESIGNATURES_PER_WALLET_MAX;
+=======
+use tercet_signer::vault::PRIME_SETS_MAX;
+>>>>>>> h-p
 use url::Url;
 
 pub use self::place::{BadPlace, CoordinatorUrl, HealthAddress};
@@ -32,6 +36,10 @@ pub const RECONCILE_SECONDS_DEFAULT: u64 = 30;
 /// Time that running sessions get to end after a stop signal, in seconds, unless configured
 /// otherwise.
 pub const STOP_SECONDS_DEFAULT: u64 = 20;
+/// Sets of primes in stock at an operator's node, unless configured otherwise.
+pub const PRIME_STOCK_OPERATOR_DEFAULT: usize = 4;
+/// Sets of primes in stock at another node, unless configured otherwise.
+pub const PRIME_STOCK_DEFAULT: usize = 1;
 
 /// Presignatures in stock of a wallet that pays, unless configured otherwise.
 pub const STOCK_FLOOR_DEFAULT: usize = 8;
@@ -69,6 +77,9 @@ pub struct NodeConfig {
     /// RPC endpoints by which this node reconciles its journal with the chain.
     #[serde(default)]
     pub chains: Vec<ChainConfig>,
+    /// Primes that are found ahead of need.
+    #[serde(default)]
+    pub primes: PrimesConfig,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -124,6 +135,26 @@ impl ChainConfig {
     pub fn endpoints(&self) -> Result<Endpoints, ConfigError> {
         Endpoints::new(self.chain, self.endpoints.clone(), self.quorum)
             .map_err(|fault| ConfigError::Endpoints { chain: self.chain, fault })
+    }
+}
+
+/// Primes that are found ahead of need, so that a new agent's group does not wait for the search.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrimesConfig {
+    /// Sets to keep in stock, one for each group to come; 0 for none. Without it 4 at an operator's
+    /// node and 1 at the others; an agent's node keeps none once its group is prepared.
+    pub stock: Option<usize>,
+}
+
+impl PrimesConfig {
+    /// Sets to keep in stock at a node of this role.
+    #[must_use]
+    pub fn stock_at(self, role: Party) -> usize {
+        self.stock.unwrap_or(match role {
+            Party::Operator => PRIME_STOCK_OPERATOR_DEFAULT,
+            Party::Agent | Party::Recovery => PRIME_STOCK_DEFAULT,
+        })
     }
 }
 
@@ -261,6 +292,12 @@ pub enum ConfigError {
         /// The chain.
         chain: Chain,
     },
+    /// More primes than a node keeps.
+    #[error("primes.stock = {value} is over {PRIME_SETS_MAX}")]
+    PrimeStock {
+        /// What is configured.
+        value: usize,
+    },
     /// Endpoints that cannot be used.
     #[error("[[chains]] {chain}: {fault}")]
     Endpoints {
@@ -326,6 +363,9 @@ impl NodeConfig {
         at_most("stock.floor", self.stock.floor, PRESIGNATURES_PER_WALLET_MAX)?;
         within("reconcile_seconds", self.limits.reconcile_seconds, 86_400)?;
         within("stop_seconds", self.limits.stop_seconds, 3_600)?;
+        if let Some(value) = self.primes.stock.filter(|stock| *stock > PRIME_SETS_MAX) {
+            return Err(ConfigError::PrimeStock { value });
+        }
         self.check_chains()
     }
 

@@ -20,7 +20,11 @@ use tokio_util::task::TaskTracker;
 use crate::chains::Chains;
 use crate::config::NodeConfig;
 use crate::health::{self, Pulse, Readiness};
+<<<<<<< HEAD
 use crate::pending::Pending;
+=======
+use crate::primes::PrimeKeeper;
+>>>>>>> h-p
 use crate::progress::{CeremonyProgress, PROGRESS_REPORTS_MAX};
 use crate::reconcile::Reconciler;
 use crate::relay::{Dial, Line, OUTBOX_FRAMES_MAX, now};
@@ -111,6 +115,9 @@ impl NodeHandle {
         tasks.spawn(follow_head(Arc::clone(&signer), head_told, stop.clone()));
         if let Some(reconciler) = around.reconciler {
             tasks.spawn(reconciler.run(stop.clone()));
+        }
+        if let Some(keeper) = PrimeKeeper::new(&signer, config.primes.stock_at(config.role)) {
+            tasks.spawn(keeper.run(stop.clone()));
         }
         let handle = Self {
             signer,

@@ -24,6 +24,7 @@ mod health;
 mod init;
 mod logs;
 mod pending;
+mod primes;
 mod progress;
 mod reconcile;
 mod relay;

@@ -25,6 +25,7 @@ mod part;
 mod payment;
 mod peers;
 mod presign;
+mod primes;
 mod stocking;
 mod submission;
 
@@ -121,7 +122,9 @@ pub struct Signer {
     bug: OnceLock<String>,
     journal_fault: OnceLock<String>,
     /// The search takes every core, so groups take turns.
-    searching_primes: tokio::sync::Semaphore,
+    searching_primes: Arc<tokio::sync::Semaphore>,
+    /// The search ahead of need is one at a time, and gives way to the other.
+    stocking_primes: tokio::sync::Mutex<()>,
 }
 
 impl Signer {
@@ -135,6 +138,7 @@ impl Signer {
         let pins = Pins { authority, own_policies };
         let journal = Journal::open(Arc::clone(&home), pins, now).await?;
         let vault = Vault::new(home, parts.kek, parts.role);
+        vault.count_primes()?;
         Ok(Self {
             role: parts.role,
             identity: parts.identity,
@@ -151,7 +155,8 @@ impl Signer {
             crash_at: parts.crash_at,
             bug: OnceLock::new(),
             journal_fault: OnceLock::new(),
-            searching_primes: tokio::sync::Semaphore::new(1),
+            searching_primes: Arc::new(tokio::sync::Semaphore::new(1)),
+            stocking_primes: tokio::sync::Mutex::default(),
         })
     }
 

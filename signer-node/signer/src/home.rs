@@ -7,6 +7,7 @@
 //!   identity.sealed
 //!   groups/<agent>.aux.sealed
 //!   wallets/<address>.share.sealed
+//!   primes/<id>.primes.sealed  made ahead, each for one group
 //!   journal.sqlite   what this node has agreed to sign
 //! ```
 //! Promises: one process at a time; every file 0600 and ours; a share is never overwritten by
@@ -35,12 +36,15 @@ pub use self::harden::{Hardening, NotHardened, harden_process};
 use self::disk::Folder;
 pub(crate) use self::disk::{read_credential, read_private};
 use crate::kek::{KEK_SALT_FILE_BYTES, Kek};
-use crate::sealed::{self, SEALED_FILE_BYTES_MAX, SealedError, SealedName, Shelf, Unsealed};
+use crate::sealed::{
+    self, PrimeSetId, SEALED_FILE_BYTES_MAX, SealedError, SealedName, Shelf, Unsealed,
+};
 
 const LOCK: &str = "lock";
 const KEK_SALT: &str = "kek.salt";
 const GROUPS: &str = "groups";
 const WALLETS: &str = "wallets";
+const PRIMES: &str = "primes";
 const JOURNAL: &str = "journal.sqlite";
 
 /// Why a home is not usable.
@@ -75,6 +79,7 @@ pub struct Home {
     root: Folder,
     groups: Folder,
     wallets: Folder,
+    primes: Folder,
     lock: OwnedFd,
     /// Told of when the lock is free. Last, for fields are dropped in this order.
     freed: DropGuard,
@@ -115,11 +120,12 @@ impl Home {
         }
         let groups = open_or_create(&root, GROUPS)?;
         let wallets = open_or_create(&root, WALLETS)?;
-        for folder in [&root, &groups, &wallets] {
+        let primes = open_or_create(&root, PRIMES)?;
+        for folder in [&root, &groups, &wallets, &primes] {
             folder.sweep()?;
         }
         let freed = CancellationToken::new().drop_guard();
-        Ok(Self { root, groups, wallets, lock, freed })
+        Ok(Self { root, groups, wallets, primes, lock, freed })
     }
 
     /// Ends once this home was dropped by everybody who holds it, and may be opened anew.
@@ -201,6 +207,32 @@ impl Home {
         Ok(wallets)
     }
 
+    /// Whether there are parameters of any group.
+    ///
+    /// # Errors
+    /// [`DiskError`] if the folder cannot be listed.
+    pub fn has_groups(&self) -> Result<bool, DiskError> {
+        Ok(self.groups.names()?.iter().any(|name| SealedName::is_aux_info(name)))
+    }
+
+    /// The sets of primes in stock, in no order.
+    ///
+    /// # Errors
+    /// [`DiskError`] if the folder cannot be listed.
+    pub fn prime_sets(&self) -> Result<Vec<PrimeSetId>, DiskError> {
+        let names = self.primes.names()?;
+        Ok(names.iter().filter_map(|name| SealedName::prime_set_of(name)).collect())
+    }
+
+    /// Takes a set of primes out of stock: its file is gone, durably, before anybody has seen what
+    /// was in it. Whatever is wrong with the file, it does not stay.
+    pub(crate) fn take_primes(&self, set: PrimeSetId, kek: &Kek) -> Result<Unsealed, SealedError> {
+        let name = SealedName::PrimeSet { set };
+        let file = self.primes.read(&name.file_name(), SEALED_FILE_BYTES_MAX);
+        self.primes.remove_file(&name.file_name())?;
+        sealed::unseal(&name, &file?, kek)
+    }
+
     /// Refuses a home with shares but no journal: its limits and used slots would start from
     /// nothing. Called by the journal before it would make a new file.
     ///
@@ -246,6 +278,7 @@ impl Home {
             Shelf::Root => &self.root,
             Shelf::Groups => &self.groups,
             Shelf::Wallets => &self.wallets,
+            Shelf::Primes => &self.primes,
         }
     }
 }

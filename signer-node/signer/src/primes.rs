@@ -4,7 +4,8 @@
 //! [`PRIME_BITS`] bits, drawn from the operating system's randomness, found on all cores away
 //! from the async runtime, with progress a person can follow and a search that can be cancelled.
 //! Each is found from a random start of its own, so that knowing one says nothing of another.
-//! A set that is loaded is proved anew before it is used.
+//! A set that is loaded is proved anew before it is used. A search ahead of need takes one core,
+//! at the lowest priority, and none while others want it.
 //!
 //! Refuses: primes of another length, equal or neighbouring primes, anything that is not a safe
 //! prime. The library takes whatever numbers it is given (`PregeneratedPrimes` tests the length
@@ -31,6 +32,7 @@
 //! probability `1 - e^-0.46` at 1536 bits, so no prime is more than 1.25 times as likely as in a
 //! uniform choice: a loss of at most 0.33 bits of min-entropy out of more than 1500.
 
+mod pace;
 mod primality;
 mod search;
 mod sieve;
@@ -42,11 +44,16 @@ use std::thread;
 use cggmp24::PregeneratedPrimes;
 use cggmp24::backend::Integer as LibraryInteger;
 use rug::Integer;
+use rug::integer::Order;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use self::pace::IsBusy;
+
+use self::pace::Pace;
 use self::wiped::Wiped;
 
 /// Length of each prime, in bits: the 128-bit security level of CGGMP24.
@@ -60,6 +67,9 @@ const SPREAD_BITS: u32 = 100;
 const STORED_BYTES_MAX: usize = 4096;
 /// First field of the stored form.
 const STORED_FORMAT: &str = "tercet/safe-primes/v1";
+
+/// First field of what a prime's use is noted by.
+const USE_DOMAIN: &[u8] = b"tercet/prime-use/v1";
 
 /// Four safe primes, one party's secret. Overwritten when dropped.
 pub struct SafePrimes(Box<[Wiped; PRIMES_COUNT]>);
@@ -129,7 +139,15 @@ pub fn generate(
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<SafePrimes, PrimesError> {
-    let found = search::safe_primes(PRIME_BITS, PRIMES_COUNT, cancel, progress)?;
+    generate_at(&Pace::awaited(), cancel, progress)
+}
+
+fn generate_at(
+    pace: &Pace,
+    cancel: &CancellationToken,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<SafePrimes, PrimesError> {
+    let found = search::safe_primes((PRIME_BITS, PRIMES_COUNT), pace, cancel, progress)?;
     let primes: [Wiped; PRIMES_COUNT] = found.try_into().map_err(|_| PrimesError::Bug)?;
     Ok(SafePrimes(Box::new(primes)))
 }
@@ -142,11 +160,32 @@ pub async fn generate_apart(
     cancel: CancellationToken,
     progress: watch::Sender<Progress>,
 ) -> Result<SafePrimes, PrimesError> {
+    apart(Pace::awaited(), cancel, progress).await
+}
+
+/// As [`generate_apart`], for primes that nobody waits for yet: on one core, at the lowest priority,
+/// and not at all while `is_busy`.
+///
+/// # Errors
+/// As [`generate`].
+pub async fn generate_ahead(
+    cancel: CancellationToken,
+    is_busy: IsBusy,
+) -> Result<SafePrimes, PrimesError> {
+    let begin = Progress::Searching { found: 0, wanted: PRIMES_COUNT, candidates_tested: 0 };
+    apart(Pace::ahead(is_busy), cancel, watch::Sender::new(begin)).await
+}
+
+async fn apart(
+    pace: Pace,
+    cancel: CancellationToken,
+    progress: watch::Sender<Progress>,
+) -> Result<SafePrimes, PrimesError> {
     let (done, result) = oneshot::channel();
     let token = cancel.child_token();
     let _cancel_on_drop = token.clone().drop_guard();
     thread::Builder::new().name("primes".to_owned()).spawn(move || {
-        let found = generate(&token, &mut |p| {
+        let found = generate_at(&pace, &token, &mut |p| {
             progress.send_replace(p);
         });
         // The asker may be gone; then the primes are wiped here.
@@ -192,6 +231,14 @@ impl SafePrimes {
         let primes = primes.ok_or(PrimesError::Unfit(Unfit::Form))?;
         check(&primes, PRIME_BITS).map_err(PrimesError::Unfit)?;
         Ok(Self(Box::new(primes)))
+    }
+
+    /// What the use of each prime is noted by. A hash tells nothing of a number that nobody can guess.
+    pub(crate) fn uses(&self) -> [[u8; 32]; PRIMES_COUNT] {
+        self.0.each_ref().map(|prime| {
+            let digits = Zeroizing::new(prime.value().to_digits::<u8>(Order::Msf));
+            Sha256::new().chain_update(USE_DOMAIN).chain_update(&*digits).finalize().into()
+        })
     }
 
     /// The library's form. Its copies are not overwritten when dropped.

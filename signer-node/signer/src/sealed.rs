@@ -25,8 +25,8 @@ use tercet_policy::time::UnixSeconds;
 
 pub use self::aead::CipherFailure;
 pub use self::header::SealedKind;
-pub use self::name::SealedName;
 pub(crate) use self::name::Shelf;
+pub use self::name::{PrimeSetId, SealedName};
 
 use self::aead::{KEY_BYTES, Key, OVERHEAD_BYTES};
 use self::header::{HEADER_BYTES_MAX, Header};

@@ -5,6 +5,8 @@
 //! Refuses: a share of another party, or one made under other parameters than those at hand.
 //! Does not protect against: who may use a share, and for what. That is the gate's.
 
+mod primes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +16,9 @@ use tercet_policy::document::ContentHash;
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::time::UnixSeconds;
 
+pub use self::primes::{NotStocked, PRIME_SETS_MAX, PrimeLevels};
+
+use self::primes::PrimeStock;
 use crate::home::{DiskError, Home};
 use crate::kek::Kek;
 use crate::sealed::{SealedError, SealedName};
@@ -62,6 +67,7 @@ pub struct Vault {
     kek: Kek,
     party: Party,
     open: Mutex<Open>,
+    primes: PrimeStock,
 }
 
 #[derive(Default)]
@@ -74,7 +80,8 @@ impl Vault {
     /// The vault of `party` in its home. Opens nothing yet.
     #[must_use]
     pub fn new(home: Arc<Home>, kek: Kek, party: Party) -> Self {
-        Self { home, kek, party, open: Mutex::default() }
+        let (open, primes) = (Mutex::default(), PrimeStock::default());
+        Self { home, kek, party, open, primes }
     }
 
     /// The home it lies in.
@@ -93,6 +100,12 @@ impl Vault {
             Err(VaultError::NoAux { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether there are parameters of any group here. A home that cannot be looked into has some.
+    #[must_use]
+    pub fn has_aux(&self) -> bool {
+        !self.open().groups.is_empty() || self.home.has_groups().unwrap_or(true)
     }
 
     /// Hash over all public values of a wallet's ceremony.

@@ -126,3 +126,15 @@ fn the_role_of_the_command_line_must_be_that_of_the_file() {
     let refused = config.expect_role(Party::Agent);
     assert!(matches!(refused, Err(ConfigError::OtherRole { .. })), "{refused:?}");
 }
+
+#[test]
+fn the_stock_of_primes_goes_by_the_role_unless_it_is_set() {
+    let stock = |text: &str, role| parse(text).unwrap().primes.stock_at(role);
+    let roles = [Party::Agent, Party::Operator, Party::Recovery];
+    assert_eq!(roles.map(|role| stock(GOOD, role)), [1, 4, 1]);
+    let set = |n: usize| format!("{GOOD}\n[primes]\nstock = {n}\n");
+    assert_eq!(roles.map(|role| stock(&set(0), role)), [0, 0, 0]);
+    assert_eq!(roles.map(|role| stock(&set(PRIME_SETS_MAX), role)), [PRIME_SETS_MAX; 3]);
+    let refused = parse(&set(PRIME_SETS_MAX + 1)).unwrap_err();
+    assert!(refused.contains("primes.stock = 65 is over 64"), "{refused}");
+}

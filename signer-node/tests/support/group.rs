@@ -51,7 +51,7 @@ impl Group {
         format!(
             "role = \"{party}\"\nnode = \"{}\"\nhome = \"{}\"\ncoordinator = \"http://{}\"\n\
              [passphrase]\nfile = \"{}\"\n[authority]\nkeys = [\"{authority}\"]\nthreshold = 1\n\
-             [limits]\nsessions = 2\nstop_seconds = 5\n",
+             [limits]\nsessions = 2\nstop_seconds = 5\n[primes]\nstock = 0\n",
             name(party),
             self.home(party).display(),
             self.courier.address,

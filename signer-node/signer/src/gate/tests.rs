@@ -7,6 +7,7 @@ mod ceremonies;
 mod doubt;
 mod house;
 mod parts;
+mod primes;
 
 use std::time::{Duration, Instant};
 

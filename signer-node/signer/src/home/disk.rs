@@ -202,6 +202,13 @@ impl Folder {
         Ok(names)
     }
 
+    /// Removes a file, durably: once this returns, no crash brings it back.
+    pub(crate) fn remove_file(&self, name: &str) -> Result<(), DiskError> {
+        rustix::fs::unlinkat(&self.fd, name, AtFlags::empty())
+            .map_err(|e| self.failed(name, "remove", e))?;
+        rustix::fs::fsync(&self.fd).map_err(|e| self.failed(name, "fsync the folder of", e))
+    }
+
     /// Removes what a killed write left behind. Call only while holding the home's lock.
     pub(crate) fn sweep(&self) -> Result<(), DiskError> {
         for name in self.names()? {

@@ -1,4 +1,4 @@
-//! The search: one worker per core, each on its own, until enough primes are in hand.
+//! The search: workers, each on its own, until enough primes are in hand.
 //!
 //! Promises: workers share nothing but a counter and a stop sign; a find ends the worker's
 //! window, so every prime has a random start of its own.
@@ -8,7 +8,6 @@
     reason = "GMP integers grow and do not overflow; nothing divides by zero"
 )]
 
-use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -19,28 +18,28 @@ use rug::{Assign, Integer};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use super::pace::Pace;
 use super::sieve::{BITS_MIN, Sieve};
 use super::wiped::Wiped;
 use super::{PrimesError, Progress, are_close, primality};
 
 /// How often progress is told, in milliseconds.
 const PROGRESS_EVERY_MS: u64 = 250;
-/// How much workers give way to payments: the nice value added to their threads.
-const BACKGROUND_NICENESS: i32 = 10;
 
 type Find = Result<Wiped, PrimesError>;
 
 struct Hunt<'a> {
     bits: u32,
     sieve: &'a Sieve,
+    pace: &'a Pace,
     stop: &'a CancellationToken,
     candidates_tested: &'a AtomicU64,
 }
 
 /// `wanted` distinct safe primes of exactly `bits` bits (at least 64).
 pub(super) fn safe_primes(
-    bits: u32,
-    wanted: usize,
+    (bits, wanted): (u32, usize),
+    pace: &Pace,
     cancel: &CancellationToken,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Wiped>, PrimesError> {
@@ -50,6 +49,7 @@ pub(super) fn safe_primes(
     let hunt = Hunt {
         bits: bits.max(BITS_MIN),
         sieve: &sieve,
+        pace,
         stop: &stop,
         candidates_tested: &candidates_tested,
     };
@@ -57,7 +57,7 @@ pub(super) fn safe_primes(
         // Whatever ends the collection also ends the workers, before the scope waits for them.
         let _stop_workers = stop.clone().drop_guard();
         let (finds, found) = mpsc::channel();
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+        for _ in 0..pace.workers() {
             let (hunt, finds) = (&hunt, finds.clone());
             thread::Builder::new()
                 .name("prime-search".to_owned())
@@ -98,8 +98,7 @@ fn collect(
 
 impl Hunt<'_> {
     fn run(&self, finds: &mpsc::Sender<Find>) {
-        // A kernel that refuses costs payments some speed, and nothing else.
-        let _ = rustix::process::nice(BACKGROUND_NICENESS);
+        self.pace.settle();
         while !self.stop.is_cancelled() {
             let find = match self.random_start() {
                 Ok(start) => self.first_in_window(&start).map(Ok),
@@ -114,6 +113,7 @@ impl Hunt<'_> {
     fn first_in_window(&self, start: &Wiped) -> Option<Wiped> {
         let mut q = Wiped::new(start.value().clone());
         for offset in self.sieve.survivors(start.value()) {
+            self.pace.give_way(self.stop);
             if self.stop.is_cancelled() {
                 return None;
             }

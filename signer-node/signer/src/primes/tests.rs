@@ -1,11 +1,14 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests may overflow, loudly")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 fn search(bits: u32, wanted: usize) -> Vec<Wiped> {
     let mut last = None;
-    let primes =
-        search::safe_primes(bits, wanted, &CancellationToken::new(), &mut |p| last = Some(p));
+    let (pace, cancel) = (Pace::awaited(), CancellationToken::new());
+    let primes = search::safe_primes((bits, wanted), &pace, &cancel, &mut |p| last = Some(p));
     assert!(matches!(last, Some(Progress::Complete { .. })));
     primes.unwrap()
 }
@@ -80,12 +83,49 @@ fn check_refuses_wrong_length_repetition_neighbours_and_composites() {
 fn a_cancelled_search_ends() {
     let cancel = CancellationToken::new();
     let mut calls = 0;
-    let result = search::safe_primes(8192, 4, &cancel, &mut |_| {
+    let result = search::safe_primes((8192, 4), &Pace::awaited(), &cancel, &mut |_| {
         calls += 1;
         cancel.cancel();
     });
     assert!(matches!(result, Err(PrimesError::Cancelled)));
     assert_eq!(calls, 1);
+}
+
+/// The search ahead of need tests nothing while it is asked to wait, ends when it is cancelled all
+/// the same, and goes on when it may.
+#[test]
+fn a_search_ahead_gives_way_while_others_want_the_processor() {
+    let is_busy = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&is_busy);
+    let pace = Pace::ahead(Arc::new(move || asked.load(Ordering::Relaxed)));
+    let cancel = CancellationToken::new();
+    let waited = search::safe_primes((192, 1), &pace, &cancel, &mut |progress| {
+        assert!(matches!(progress, Progress::Searching { candidates_tested: 0, .. }));
+        cancel.cancel();
+    });
+    assert!(matches!(waited, Err(PrimesError::Cancelled)));
+    is_busy.store(false, Ordering::Relaxed);
+    let found = search::safe_primes((192, 1), &pace, &CancellationToken::new(), &mut |_| ());
+    assert_eq!(check(&found.unwrap(), 192), Ok(()));
+}
+
+#[test]
+fn each_prime_has_a_note_of_its_own_and_the_same_whenever_it_is_made() {
+    let fixture: serde_json::Value = serde_json::from_str(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/TEST-ONLY-primes.json"
+    )))
+    .unwrap();
+    let uses = |party: &str| {
+        let stored = serde_json::to_vec(&fixture["payload"][party]).unwrap();
+        SafePrimes::from_sealed_bytes(&stored).unwrap().uses()
+    };
+    let (agent, operator) = (uses("agent"), uses("operator"));
+    assert_eq!(agent, uses("agent"));
+    let mut all = [agent, operator].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 2 * PRIMES_COUNT);
 }
 
 /// Full size: some ten seconds of CPU, so it covers the stored form and the library's type too.

@@ -22,16 +22,19 @@ pub enum SealedKind {
     AuxInfo = 2,
     /// A share of a wallet's key.
     KeyShare = 3,
+    /// A set of safe primes that no group has yet.
+    PrimeSet = 4,
 }
 
 impl SealedKind {
-    const ALL: [Self; 3] = [Self::Identity, Self::AuxInfo, Self::KeyShare];
+    const ALL: [Self; 4] = [Self::Identity, Self::AuxInfo, Self::KeyShare, Self::PrimeSet];
 
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Identity => "an identity",
             Self::AuxInfo => "auxiliary information",
             Self::KeyShare => "a key share",
+            Self::PrimeSet => "a set of primes",
         }
     }
 }

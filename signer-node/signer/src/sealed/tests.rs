@@ -70,7 +70,10 @@ fn every_cut_and_every_addition_is_refused() {
 fn a_genuine_file_in_anothers_place_is_refused_as_such() {
     let kek = kek();
     let agent = AgentId::new("research-01").unwrap();
-    let names = [share(1), share(2), SealedName::AuxInfo { agent }, SealedName::Identity];
+    let sets = [PrimeSetId::random().unwrap(), PrimeSetId::random().unwrap()];
+    let [one, other] = sets.map(|set| SealedName::PrimeSet { set });
+    let aux = SealedName::AuxInfo { agent };
+    let names = [share(1), share(2), aux, SealedName::Identity, one, other];
     for sealed_as in &names {
         let file = seal(sealed_as, CREATED, b"secret", &kek).unwrap();
         for asked_for in &names {

@@ -47,6 +47,7 @@ impl Default for ThreadLimits {
 pub struct Threads {
     payments: Arc<Semaphore>,
     background: Arc<Semaphore>,
+    limits: ThreadLimits,
 }
 
 /// What one run is given.
@@ -76,7 +77,15 @@ impl Threads {
         Self {
             payments: Arc::new(Semaphore::new(limits.payment_runs_max)),
             background: Arc::new(Semaphore::new(limits.background_runs_max)),
+            limits,
         }
+    }
+
+    /// Whether any run has a place now.
+    #[must_use]
+    pub fn is_computing(&self) -> bool {
+        self.payments.available_permits() < self.limits.payment_runs_max
+            || self.background.available_permits() < self.limits.background_runs_max
     }
 
     /// Runs `job` on a thread of its own. If it fails, the peers are told.

@@ -3,21 +3,20 @@
 use tercet_policy::document::{ContentHash, NodeKeys};
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::time::UnixSeconds;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{Ceremony, CeremonyStep, KEPT_RUN, Report, enrolment_bytes, fields};
 use crate::channel::SESSION_ID_BYTES;
 use crate::gate::{Failure, GateError, Signer};
-use crate::primes::{self, PRIMES_COUNT, Progress, SafePrimes};
-use crate::session::{Mesh, PRIMES_MS_MAX, RunTerms, SessionError, SessionWire, context};
-use crate::tss::{self, GroupAux, Patience, Protocol, TssError};
+use crate::primes::SafePrimes;
+use crate::session::{Mesh, PRIMES_MS_MAX, RunTerms, SessionWire, context};
+use crate::tss::{self, GroupAux, Patience, Protocol};
 
 const AUX_RUN: u8 = 0;
 
 impl Signer {
     /// Makes the parameters of an agent's group with the other two parties and proves them, or
-    /// finds that all three hold the same already. Minutes of CPU at first, milliseconds then.
+    /// finds that all three hold the same already. Minutes of CPU at first, a quarter of one where
+    /// primes are in stock, milliseconds then.
     ///
     /// # Errors
     /// [`GateError`]; [`Failure::AuxInUse`] where wallets rest on parameters that a party lost.
@@ -94,46 +93,6 @@ impl Signer {
             return Err(Failure::AuxInUse { agent: agent.clone() });
         }
         Ok(())
-    }
-
-    async fn find_primes(
-        &self,
-        cancel: CancellationToken,
-        report: Report<'_>,
-    ) -> Result<SafePrimes, GateError> {
-        let total = u32::try_from(PRIMES_COUNT).unwrap_or(u32::MAX);
-        let step = |done| CeremonyStep { stage: "searching safe primes", done, total };
-        report(step(0));
-        let _turn = tokio::select! {
-            () = cancel.cancelled() => return Err(SessionError::CalledOff { by: None }.into()),
-            turn = self.searching_primes.acquire() => turn,
-        };
-        let begin = Progress::Searching { found: 0, wanted: PRIMES_COUNT, candidates_tested: 0 };
-        let (progress, mut seen) = watch::channel(begin);
-        let mut searching = std::pin::pin!(primes::generate_apart(cancel, progress));
-        let mut last = 0;
-        let found = loop {
-            tokio::select! {
-                found = &mut searching => break found,
-                Ok(()) = seen.changed() => {
-                    if let Progress::Searching { found, .. } = *seen.borrow_and_update() {
-                        let done = u32::try_from(found).unwrap_or(total);
-                        if done != last {
-                            report(step(done));
-                        }
-                        last = done;
-                    }
-                }
-            }
-        };
-        match found {
-            Ok(primes) => {
-                report(step(total));
-                Ok(primes)
-            }
-            Err(primes::PrimesError::Cancelled) => Err(SessionError::CalledOff { by: None }.into()),
-            Err(error) => Err(SessionError::Tss(TssError::from(error)).into()),
-        }
     }
 
     async fn make_aux(
