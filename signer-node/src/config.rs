@@ -16,11 +16,8 @@ use tercet_policy::chain::Chain;
 use tercet_policy::document::Authority;
 use tercet_policy::party::{NodeId, Party};
 use tercet_signer::kek::PassphraseSource;
-<<<<<<< HEAD
 use tercet_signer::stock::PRESIGNATURES_PER_WALLET_MAX;
-=======
 use tercet_signer::vault::PRIME_SETS_MAX;
->>>>>>> h-p
 use url::Url;
 
 pub use self::place::{BadPlace, CoordinatorUrl, HealthAddress};

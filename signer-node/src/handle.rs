@@ -20,11 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::chains::Chains;
 use crate::config::NodeConfig;
 use crate::health::{self, Pulse, Readiness};
-<<<<<<< HEAD
 use crate::pending::Pending;
-=======
 use crate::primes::PrimeKeeper;
->>>>>>> h-p
 use crate::progress::{CeremonyProgress, PROGRESS_REPORTS_MAX};
 use crate::reconcile::Reconciler;
 use crate::relay::{Dial, Line, OUTBOX_FRAMES_MAX, now};
