@@ -101,10 +101,15 @@ impl Producer {
         self.lock().get(&wallet).is_none_or(|demand| !demand.is_doubtful)
     }
 
-    /// A session of the wallet has begun.
-    pub(crate) fn begun(&self, wallet: Address) {
-        if let Some(demand) = self.lock().get_mut(&wallet) {
-            demand.begun(Instant::now());
+    /// A session of the wallet is about to begin. `false` where this side wants none: a courier
+    /// must not be able to keep an agent's node busy.
+    pub(crate) fn begins(&self, wallet: Address) -> bool {
+        if self.signer.role() != Party::Agent {
+            return true;
+        }
+        match self.lock().get_mut(&wallet) {
+            Some(demand) => demand.begins(Instant::now()),
+            None => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Presignatures in stock: in memory alone, each given out once.
 //!
-//! Promises: [`Stock::take`] and [`Stock::lend_oldest`] move a presignature out, whatever becomes of
+//! Promises: [`Stock::take`] and [`Stock::lend`] move a presignature out, whatever becomes of
 //! it then; there is no way to look at one. None is given out that is older than
 //! [`PRESIGNATURE_AGE_MAX`] or for another pair. What is dropped is gone: a restart, a change of the
 //! key, a peer that begins anew and any doubt cost the processor time to make others, and nothing
@@ -48,6 +48,15 @@ pub struct Shelf {
     pub wallet: Address,
     /// Who has the other halves.
     pub peer: Party,
+}
+
+/// Where to begin on a shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// What was made first.
+    Oldest,
+    /// What was made last.
+    Newest,
 }
 
 /// Why a presignature was not put in stock. It is dropped.
@@ -144,12 +153,17 @@ impl<V> Stock<V> {
         Some(taken.value)
     }
 
-    /// Takes the oldest out, for good, for a part that goes out first. Until [`Self::settle`] the
-    /// peer is told that it has not been forgotten.
-    pub fn lend_oldest(&mut self, shelf: Shelf, now: Instant) -> Option<V> {
+    /// Takes one out, for good, for a part that goes out first. Until [`Self::settle`] the peer is
+    /// told that it has not been forgotten. The two sides begin at different ends, so that they
+    /// meet at the last one alone.
+    pub fn lend(&mut self, shelf: Shelf, end: End, now: Instant) -> Option<V> {
         self.drop_old(shelf, now);
         let held = self.shelves.get_mut(&shelf)?;
-        let place = held.iter().position(|held| is_lendable(held.made_at, now))?;
+        let is_lendable = |held: &Stocked<V>| is_lendable(held.made_at, now);
+        let place = match end {
+            End::Oldest => held.iter().position(is_lendable),
+            End::Newest => held.iter().rposition(is_lendable),
+        }?;
         let taken = held.remove(place)?;
         self.uses.lent(shelf, taken.card.id, now);
         self.gone(shelf, 1);
@@ -163,7 +177,8 @@ impl<V> Stock<V> {
     }
 
     /// Whether the peer's letter is another than the one that used this presignature up: then it was
-    /// never there, or the peer uses it twice. The same letter is the courier's doing.
+    /// never there, or the peer uses it twice. The same letter is the courier's doing, and one that
+    /// we lent meanwhile is nobody's.
     #[must_use]
     pub fn is_other_use(&self, id: PresignatureId, letter: &[u8]) -> bool {
         self.uses.is_other(id, letter)

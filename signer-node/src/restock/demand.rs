@@ -26,14 +26,21 @@ pub(super) struct Demand {
     last: Instant,
     not_before: Instant,
     pause: Duration,
+    was_asked: bool,
     /// Whether both sides are to agree before the stock is used again.
     pub(super) is_doubtful: bool,
 }
 
 impl Demand {
     pub(super) fn new(now: Instant) -> Self {
-        let (uses, pause, is_doubtful) = (VecDeque::new(), PAUSE_MIN, false);
-        Self { uses, last: now, not_before: now, pause, is_doubtful }
+        Self {
+            uses: VecDeque::new(),
+            last: now,
+            not_before: now,
+            pause: PAUSE_MIN,
+            was_asked: false,
+            is_doubtful: false,
+        }
     }
 
     pub(super) fn wake(&mut self, now: Instant) {
@@ -72,6 +79,7 @@ impl Demand {
     }
 
     pub(super) fn asked(&mut self, now: Instant) {
+        self.was_asked = true;
         self.not_before = later(now, ANSWER_WAIT);
     }
 
@@ -86,9 +94,14 @@ impl Demand {
         }
     }
 
-    /// A session of the wallet has begun: the next one is asked for when it has ended.
-    pub(super) fn begun(&mut self, now: Instant) {
-        self.not_before = later(now, SESSION_WAIT);
+    /// A session of the wallet begins: the next one is asked for when it has ended. `false` where
+    /// none was asked for.
+    pub(super) fn begins(&mut self, now: Instant) -> bool {
+        let was_asked = std::mem::take(&mut self.was_asked);
+        if was_asked {
+            self.not_before = later(now, SESSION_WAIT);
+        }
+        was_asked
     }
 }
 
@@ -135,7 +148,8 @@ mod tests {
         assert!(demand.may_ask(now));
         demand.asked(now);
         assert!(!demand.may_ask(at(now, 19)) && demand.may_ask(at(now, 20)));
-        demand.begun(now);
+        assert!(demand.begins(now));
+        assert!(!demand.begins(now), "only one was asked for");
         assert!(!demand.may_ask(at(now, 599)));
         demand.is_doubtful = true;
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {

@@ -11,8 +11,8 @@ use tercet_policy::party::{AgentId, Party};
 use tercet_policy::payload::FinishedPayment;
 use tercet_policy::proposal::ProposalClaim;
 use tercet_signer::gate::{
-    Ceremony, CeremonyStep, Culprit, GateError, PRESIGN_RUNS_MAX, PresignRequest, SignRequest,
-    SignedPayment,
+    Ceremony, CeremonyStep, Culprit, Failure, GateError, PRESIGN_RUNS_MAX, PresignRequest,
+    SignRequest, SignedPayment,
 };
 use tercet_signer::session::{SessionWire, WIRE_FRAMES_MAX};
 use tokio::sync::mpsc;
@@ -116,7 +116,9 @@ async fn perform(
         }
         Work::Presign { wallet, count } => {
             let count = u8::try_from(count).unwrap_or(PRESIGN_RUNS_MAX);
-            board.producer.begun(wallet);
+            if !board.producer.begins(wallet) {
+                return Err(Failure::NotWanted { wallet }.into());
+            }
             let asked = PresignRequest { session: id, wallet, count, cancel };
             let made = signer.presign(asked, wire).await;
             board.producer.ended(wallet, made.is_ok());

@@ -68,6 +68,12 @@ pub enum Failure {
         /// The wallet.
         wallet: Address,
     },
+    /// Presignatures that this node did not ask for.
+    #[error("this node wants no presignatures of wallet {wallet} now")]
+    NotWanted {
+        /// The wallet.
+        wallet: Address,
+    },
     /// The stock has no presignature for this payment: sign it interactively.
     #[error("no presignature of wallet {wallet} is in stock")]
     NoPresignature {
@@ -118,6 +124,7 @@ impl Failure {
             | Self::Document(_)
             | Self::OtherKeysEnrolled { .. }
             | Self::NoSuchWallet { .. }
+            | Self::NotWanted { .. }
             | Self::NotAnEverydayRole
             | Self::AuxInUse { .. }
             | Self::AuxReplaced { .. } => Culprit::NotReady,

@@ -42,7 +42,7 @@ use super::{CrashPoint, Failure, GateError, Signer};
 use crate::channel::{ChannelError, Letter, Reply, Sent};
 use crate::journal::{Heard, Roll};
 use crate::session::{Hex32, PROTOCOL_VERSION, SessionError, context};
-use crate::stock::Shelf;
+use crate::stock::{End, Shelf};
 use crate::tss::{
     Half, PartialSignature, PeerFault, Presignature, PresignatureId, SigningShare, TssError,
 };
@@ -157,7 +157,7 @@ impl Signer {
             (Arc::clone(&opened.share), opened.context, opened.peer.clone());
         let (reserved, word) = tokio::try_join!(self.admit_part(opened, None), self.word(&peer.1))?;
         self.crash_if(CrashPoint::AfterAdmit);
-        let taken = self.stock().lend_oldest(shelf, Instant::now());
+        let taken = self.stock().lend(shelf, self.own_end(), Instant::now());
         let taken = taken.filter(|taken| taken.card().is_of(share.card()));
         let taken = taken.ok_or(Failure::NoPresignature { wallet })?;
         let presignature = taken.card().id;
@@ -326,6 +326,14 @@ impl Signer {
         let Opened { roll, proposal, approvals, now, .. } = opened;
         let submission = self.submission(&roll, proposal, approvals).await;
         Ok(self.journal.admit_part(submission, heard, now).await?)
+    }
+
+    /// Where this side begins on a shelf.
+    const fn own_end(&self) -> End {
+        match self.role {
+            Party::Agent => End::Oldest,
+            Party::Operator | Party::Recovery => End::Newest,
+        }
     }
 
     /// The other one of the two that sign payments.

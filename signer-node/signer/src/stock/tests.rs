@@ -92,7 +92,7 @@ fn doubt_drops_and_only_what_both_have_is_kept() {
 fn what_is_lent_is_told_until_it_is_settled_and_never_put_back() {
     let now = Instant::now();
     let mut stock = stock(2, now);
-    assert_eq!(stock.lend_oldest(SHELF, now), Some(0));
+    assert_eq!(stock.lend(SHELF, End::Oldest, now), Some(0));
     assert_eq!(stock.told(SHELF, now), (vec![id(1), id(0)], PRESIGNATURES_PER_WALLET_MAX - 1));
     assert_eq!(stock.take(SHELF, id(0), b"1", now), None);
     assert_eq!(stock.put_value(card(0), 0, now), Err(NotStocked::Repeated));
@@ -100,7 +100,7 @@ fn what_is_lent_is_told_until_it_is_settled_and_never_put_back() {
     assert_eq!(stock.told(SHELF, now).0, [id(1)]);
     let old = now + LENT_AGE_MAX;
     assert_eq!((stock.lendable(SHELF, now), stock.lendable(SHELF, old)), (1, 0));
-    assert_eq!(stock.lend_oldest(SHELF, old), None, "the peer may find it too old");
+    assert_eq!(stock.lend(SHELF, End::Newest, old), None, "the peer may find it too old");
     assert_eq!(stock.take(SHELF, id(1), b"1", old), Some(1));
 }
 
@@ -112,8 +112,18 @@ fn a_repeated_letter_is_the_couriers_and_another_one_the_peers() {
     assert!(!stock.is_other_use(id(0), b"first"));
     assert!(stock.is_other_use(id(0), b"second"));
     assert!(stock.is_other_use(id(9), b"first"), "it was never there");
-    assert_eq!(stock.lend_oldest(SHELF, now), Some(1));
-    assert!(stock.is_other_use(id(1), b"first"), "we used it ourselves");
+    assert_eq!(stock.lend(SHELF, End::Oldest, now), Some(1));
+    assert!(!stock.is_other_use(id(1), b"first"), "both sides took the last one");
+}
+
+#[test]
+fn the_two_sides_begin_at_different_ends() {
+    let now = Instant::now();
+    let mut stock = stock(3, now);
+    assert_eq!(stock.lend(SHELF, End::Newest, now), Some(2));
+    assert_eq!(stock.lend(SHELF, End::Oldest, now), Some(0));
+    assert_eq!(stock.lend(SHELF, End::Newest, now), Some(1));
+    assert_eq!(stock.lend(SHELF, End::Newest, now), None);
 }
 
 #[test]

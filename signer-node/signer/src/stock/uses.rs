@@ -42,8 +42,12 @@ impl Uses {
     }
 
     pub(super) fn is_other(&self, id: PresignatureId, letter: &[u8]) -> bool {
-        let used_by = self.letters.get(&id).copied().flatten();
-        used_by != Some(Sha256::digest(letter).into())
+        match self.letters.get(&id) {
+            None => true,
+            // Both sides took the last one at once.
+            Some(None) => false,
+            Some(Some(used_by)) => *used_by != <[u8; 32]>::from(Sha256::digest(letter)),
+        }
     }
 
     pub(super) fn lent_from(&self, shelf: Shelf) -> impl Iterator<Item = PresignatureId> {
