@@ -150,6 +150,23 @@ impl Presignature {
     }
 }
 
+/// Every byte turned over, so that a search for a secret does not find what it searches with.
+#[cfg(test)]
+pub(crate) const MASK: u8 = 0xa5;
+
+#[cfg(test)]
+impl Presignature {
+    /// The secret numbers, big-endian, under [`MASK`].
+    pub(crate) fn masked(&self) -> [[u8; 32]; 2] {
+        [&self.secret.tilde_k, &self.secret.tilde_chi].map(|secret| {
+            let mut masked = [MASK; 32];
+            let bytes = zeroize::Zeroizing::new(secret.as_ref().to_be_bytes().as_bytes().to_vec());
+            masked.iter_mut().zip(bytes.iter()).for_each(|(to, byte)| *to ^= byte);
+            masked
+        })
+    }
+}
+
 /// The factor by which a presignature is made anew, and its inverse.
 struct Bound {
     factor: NonZero<Scalar<Secp256k1>>,

@@ -8,6 +8,7 @@ mod table;
 #[cfg(feature = "insecure-dealer")]
 mod dealt;
 mod faults;
+mod image;
 mod presigned;
 mod stored;
 mod support;

@@ -11,7 +11,7 @@ use super::super::*;
 use super::support::{self, SESSION, fields_of, threads, wallet};
 use super::table;
 
-async fn pair_of(ready: &[Arc<SigningShare>], pair: &[Party; 2]) -> [Presignature; 2] {
+pub(super) async fn pair_of(ready: &[Arc<SigningShare>], pair: &[Party; 2]) -> [Presignature; 2] {
     let fields = ExecutionFields { protocol: Protocol::Presign, ..fields_of(ready, pair) };
     let sessions = table::sessions(&fields, Patience::SIGN, &table::honest());
     let threads = threads();
