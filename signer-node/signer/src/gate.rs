@@ -138,7 +138,7 @@ impl Signer {
         let pins = Pins { authority, own_policies };
         let journal = Journal::open(Arc::clone(&home), pins, now).await?;
         let vault = Vault::new(home, parts.kek, parts.role);
-        vault.count_primes()?;
+        vault.look_through()?;
         Ok(Self {
             role: parts.role,
             identity: parts.identity,
@@ -166,7 +166,7 @@ impl Signer {
     /// # Errors
     /// [`VaultError`] for the first that cannot be used.
     pub fn check_shares(&self) -> Result<(), VaultError> {
-        let held = self.vault.home().wallets()?;
+        let held = self.vault.wallets();
         let roll = self.journal.roll();
         let owned = |wallet: Address| roll.wallet(&wallet).map(|of| (wallet, of.agent.clone()));
         self.vault.check(&held.into_iter().filter_map(owned).collect::<Vec<_>>())
@@ -207,7 +207,7 @@ impl Signer {
             let stopped = roll.stopped(&address).map(str::to_owned);
             Some(HeldWallet { address, agent, stopped })
         };
-        Ok(self.vault.home().wallets()?.into_iter().filter_map(held).collect())
+        Ok(self.vault.wallets().into_iter().filter_map(held).collect())
     }
 
     /// The agents that a rule of their policy stopped, and that nobody has thawed.

@@ -1,13 +1,15 @@
 //! What this party holds of its groups and wallets.
 //!
-//! Promises: parameters and shares rest sealed and are opened once; a share comes out only
-//! together with the parameters it was made under; neither leaves this crate.
+//! Promises: parameters and shares rest sealed and are opened when they are needed; a share comes
+//! out only together with the parameters it was made under; neither leaves this crate. What is open
+//! at once is bounded ([`OPEN_SHARES_MAX`]), so that a wallet nobody pays from costs a file.
 //! Refuses: a share of another party, or one made under other parameters than those at hand.
 //! Does not protect against: who may use a share, and for what. That is the gate's.
 
+mod open;
 mod primes;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,8 +18,10 @@ use tercet_policy::document::ContentHash;
 use tercet_policy::party::{AgentId, Party};
 use tercet_policy::time::UnixSeconds;
 
+pub use self::open::OPEN_SHARES_MAX;
 pub use self::primes::{NotStocked, PRIME_SETS_MAX, PrimeLevels};
 
+use self::open::Open;
 use self::primes::PrimeStock;
 use crate::home::{DiskError, Home};
 use crate::kek::Kek;
@@ -67,21 +71,40 @@ pub struct Vault {
     kek: Kek,
     party: Party,
     open: Mutex<Open>,
+    /// The wallets whose shares rest in the home.
+    held: Mutex<BTreeSet<Address>>,
     primes: PrimeStock,
 }
 
-#[derive(Default)]
-struct Open {
-    groups: BTreeMap<AgentId, Arc<GroupAux>>,
-    shares: BTreeMap<Address, Arc<SigningShare>>,
-}
-
 impl Vault {
-    /// The vault of `party` in its home. Opens nothing yet.
+    /// The vault of `party` in its home. Opens nothing, and knows of nothing before
+    /// [`Vault::look_through`].
     #[must_use]
     pub fn new(home: Arc<Home>, kek: Kek, party: Party) -> Self {
-        let (open, primes) = (Mutex::default(), PrimeStock::default());
-        Self { home, kek, party, open, primes }
+        let (open, held, primes) = (Mutex::default(), Mutex::default(), PrimeStock::default());
+        Self { home, kek, party, open, held, primes }
+    }
+
+    /// Finds which wallets and which primes rest in the home: the one time that it is listed, as a
+    /// list grows with the wallets.
+    ///
+    /// # Errors
+    /// [`VaultError::Disk`] if it cannot be looked into.
+    pub fn look_through(&self) -> Result<(), VaultError> {
+        *self.held() = self.home.wallets()?.into_iter().collect();
+        self.count_primes()
+    }
+
+    /// The wallets whose shares rest here, in order of address.
+    #[must_use]
+    pub fn wallets(&self) -> Vec<Address> {
+        self.held().iter().copied().collect()
+    }
+
+    /// How many wallets' shares rest here.
+    #[must_use]
+    pub fn wallets_count(&self) -> usize {
+        self.held().len()
     }
 
     /// The home it lies in.
@@ -116,12 +139,12 @@ impl Vault {
         self.sealed_share(wallet).map(|share| ContentHash(share.transcript_hash()))
     }
 
-    /// Opens and checks everything at once, so that a damaged file is noticed at start.
+    /// Opens and checks each share, and closes it again, so that a damaged file is noticed at start.
     ///
     /// # Errors
     /// [`VaultError`] for the first file that cannot be used.
     pub fn check(&self, wallets: &[(Address, AgentId)]) -> Result<(), VaultError> {
-        wallets.iter().try_for_each(|(wallet, agent)| self.share(*wallet, agent).map(drop))
+        wallets.iter().try_for_each(|(wallet, agent)| self.assembled(*wallet, agent).map(drop))
     }
 
     /// A group's parameters.
@@ -145,7 +168,7 @@ impl Vault {
 
     /// A share that was opened before.
     pub(crate) fn opened_share(&self, wallet: Address) -> Option<Arc<SigningShare>> {
-        self.open().shares.get(&wallet).map(Arc::clone)
+        self.open().share(wallet)
     }
 
     /// A wallet's share with the parameters of its group, ready to sign.
@@ -154,14 +177,18 @@ impl Vault {
         wallet: Address,
         agent: &AgentId,
     ) -> Result<Arc<SigningShare>, VaultError> {
-        if let Some(share) = self.open().shares.get(&wallet) {
-            return Ok(Arc::clone(share));
+        if let Some(share) = self.open().share(wallet) {
+            return Ok(share);
         }
+        let share = self.assembled(wallet, agent)?;
+        self.open().keep(wallet, Arc::clone(&share));
+        Ok(share)
+    }
+
+    fn assembled(&self, wallet: Address, agent: &AgentId) -> Result<Arc<SigningShare>, VaultError> {
         let aux = self.aux(agent)?;
         let share = self.sealed_share(wallet)?.assemble(&aux);
-        let share = share.map_err(|fault| unfit_share(wallet, fault))?;
-        self.open().shares.insert(wallet, Arc::clone(&share));
-        Ok(share)
+        share.map_err(|fault| unfit_share(wallet, fault))
     }
 
     /// Seals new parameters, over those of a preparation that was not finished at all parties.
@@ -185,9 +212,11 @@ impl Vault {
         share: &WalletShare,
         now: UnixSeconds,
     ) -> Result<(), VaultError> {
-        let name = SealedName::KeyShare { wallet: share.card().address };
+        let wallet = share.card().address;
         let bytes = share.to_sealed_bytes().map_err(VaultError::Encoding)?;
-        Ok(self.home.seal(&name, now, &bytes, &self.kek)?)
+        self.home.seal(&SealedName::KeyShare { wallet }, now, &bytes, &self.kek)?;
+        self.held().insert(wallet);
+        Ok(())
     }
 
     /// Forgets what was opened, as a restart does.
@@ -209,6 +238,11 @@ impl Vault {
         } else {
             Err(unfit_share(wallet, BadShare::Address))
         }
+    }
+
+    /// A panic of another holder leaves the set whole: every change to it is one call.
+    fn held(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic of another holder leaves the maps whole: every change to them is one call.

@@ -22,7 +22,7 @@ use super::error::JournalError;
 use super::event::Event;
 use super::head::{Head, Heard, Start, Tagger, Tip};
 use super::refused::Refused;
-use super::roll::{self, Pinned, Roll, WalletOf, put};
+use super::roll::{self, Known, Pinned, Roll, WalletOf, put};
 use super::store::{Batch, NewRow};
 
 /// Documents of an event, opened. Other events speak for themselves.
@@ -201,14 +201,14 @@ impl State {
             Event::Stopped { wallet, reason } => {
                 let is_news = self.roll.stopped(wallet).is_none();
                 if is_news {
-                    self.roll_mut().stopped.insert(*wallet, reason.clone());
+                    self.roll_mut().stopped.insert_mut(*wallet, reason.clone());
                 }
                 Ok(is_news)
             }
             Event::Resumed { wallet } => {
                 let is_news = self.roll.stopped(wallet).is_some();
                 if is_news {
-                    self.roll_mut().stopped.remove(wallet);
+                    self.roll_mut().stopped.remove_mut(wallet);
                 }
                 Ok(is_news)
             }
@@ -222,7 +222,7 @@ impl State {
                 Err(JournalError::WalletOfAnother { wallet, agent: known.agent.clone() })
             }
             None => {
-                self.roll_mut().wallets.insert(wallet, of);
+                self.roll_mut().add_wallet(wallet, of);
                 Ok(true)
             }
         }
@@ -257,7 +257,7 @@ impl State {
         let last = self.roll.last_trip(&row.agent);
         let is_news = last.is_none_or(|last| last.freeze_epoch < row.freeze_epoch);
         if is_news {
-            self.roll_mut().known(&row.agent).trip = Some(row.clone());
+            self.roll_mut().change(&row.agent, |known| known.trip = Some(row.clone()));
         }
         is_news
     }
@@ -266,12 +266,14 @@ impl State {
         match (event, opened) {
             (Event::Enrolment { signed, .. }, Opened::Enrolment(new)) => {
                 let agent = &signed.document.agent;
-                let held = &mut self.roll_mut().known(agent).enrolment;
-                put("enrolment", &Subject::Agent(agent.clone()), held, new)
+                let subject = Subject::Agent(agent.clone());
+                let put = |known: &mut Known| put("enrolment", &subject, &mut known.enrolment, new);
+                self.roll_mut().change(agent, put)
             }
             (Event::Freeze { signed, .. }, Opened::Freeze(new)) => {
-                let known = self.roll_mut().known(&signed.document.agent);
-                roll::put_freeze(known, &signed.document, new)
+                let document = &signed.document;
+                let put = |known: &mut Known| roll::put_freeze(known, document, new);
+                self.roll_mut().change(&document.agent, put)
             }
             (Event::Policy { subject, signed, .. }, Opened::Policy(new)) => {
                 self.apply_policy(subject, signed, new)
@@ -303,7 +305,7 @@ impl State {
         let mut held = held.cloned();
         let is_news = put("policy", subject, &mut held, new)?;
         if let (true, Some(new)) = (is_news, held) {
-            self.roll_mut().policies.insert(subject.clone(), new);
+            self.roll_mut().policies.insert_mut(subject.clone(), new);
             self.watch(subject);
         }
         Ok(is_news)

@@ -89,7 +89,7 @@ impl Signer {
     }
 
     fn refuse_under_wallets(&self, agent: &AgentId) -> Result<(), Failure> {
-        if self.journal.roll().wallets().any(|(_, of)| of.agent == *agent) {
+        if self.journal.roll().has_wallet_of(agent) {
             return Err(Failure::AuxInUse { agent: agent.clone() });
         }
         Ok(())
