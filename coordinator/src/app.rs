@@ -17,10 +17,12 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits, ReadToken};
 use crate::crash::CrashPlan;
 use crate::directory::Directory;
+use crate::heads::Heads;
 use crate::payment::book::SharedBook;
-use crate::payment::driver::Running;
+use crate::payment::running::Running;
 use crate::relay::Relay;
 use crate::replay::Replays;
+use crate::restock::Restocking;
 use crate::shelf::{self, Shelf};
 use crate::store::{Store, StoreError};
 
@@ -43,8 +45,11 @@ struct Shared {
     clock: Clock,
     crash: CrashPlan,
     running: Running,
+    heads: Heads,
+    restocking: Restocking,
     progress: Mutex<HashMap<RequestId, Vec<ProgressView>>>,
     requests: Arc<Semaphore>,
+    payments: Arc<Semaphore>,
     ceremonies: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -86,8 +91,11 @@ impl App {
             clock: parts.clock,
             crash: parts.crash,
             running: Running::default(),
+            heads: Heads::default(),
+            restocking: Restocking::default(),
             progress: Mutex::default(),
             requests: Arc::new(Semaphore::new(config.limits.requests_in_flight_max)),
+            payments: Arc::new(Semaphore::new(config.limits.payments_in_flight_max)),
             ceremonies: Arc::new(Semaphore::new(config.limits.ceremonies_max)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -142,6 +150,18 @@ impl App {
         &self.0.relay
     }
 
+    /// What nodes said and is not stored yet.
+    #[must_use]
+    pub fn heads(&self) -> &Heads {
+        &self.0.heads
+    }
+
+    /// The sessions that make presignatures.
+    #[must_use]
+    pub fn restocking(&self) -> &Restocking {
+        &self.0.restocking
+    }
+
     /// Nonces of requests.
     #[must_use]
     pub fn replays(&self) -> &Replays {
@@ -184,6 +204,12 @@ impl App {
         Arc::clone(&self.0.requests)
     }
 
+    /// Places for payments that are being taken in or signed in one round trip.
+    #[must_use]
+    pub fn payment_places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.payments)
+    }
+
     /// Places for ceremonies.
     #[must_use]
     pub fn ceremony_places(&self) -> Arc<Semaphore> {
@@ -208,12 +234,9 @@ impl App {
         self.clerk().chains().contains(&chain)
     }
 
-    /// Remembers that a node was heard. A store that fails is logged: the node's own journal
-    /// is what counts.
-    pub async fn hear(&self, node: &NodeId, head: Option<(u64, ContentHash)>) {
-        if let Err(error) = self.store().put_node(node, head, self.clock().now()).await {
-            tracing::error!(%node, %error, "cannot remember the node's head");
-        }
+    /// Remembers that a node was heard, and its journal's head where it said one.
+    pub fn hear(&self, node: &NodeId, head: Option<(u64, ContentHash)>) {
+        self.heads().hear(node, head, self.clock().now());
     }
 
     /// The documents of every group that a node is in: enrolments first, then what judges all.

@@ -107,6 +107,9 @@ pub struct ReadToken {
 pub struct Limits {
     /// Requests being answered at once.
     pub requests_in_flight_max: usize,
+    /// Payments that are being taken in or signed in one round trip at once. What is let in waits
+    /// for those before it, so this over what is signed in a second is the longest wait.
+    pub payments_in_flight_max: usize,
     /// Payments that are not terminal, of all agents.
     pub payments_open_max: u64,
     /// Payments that are not terminal, of one agent.
@@ -131,6 +134,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             requests_in_flight_max: 512,
+            payments_in_flight_max: 256,
             payments_open_max: 10_000,
             payments_open_per_agent_max: 1_000,
             ceremonies_max: 4,
@@ -272,6 +276,7 @@ impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
         let limits = [
             ("requests_in_flight_max", self.requests_in_flight_max as u64),
+            ("payments_in_flight_max", self.payments_in_flight_max as u64),
             ("payments_open_max", self.payments_open_max),
             ("payments_open_per_agent_max", self.payments_open_per_agent_max),
             ("ceremonies_max", self.ceremonies_max as u64),

@@ -8,6 +8,7 @@ use tercet_policy::intent::AgentKeys;
 use tercet_policy::party::{AgentId, NodeId, Party};
 
 use crate::config::{HouseRole, NodeConfig};
+use crate::relay::Seats;
 use crate::store::AgentRecord;
 
 /// Everybody who may speak to the coordinator.
@@ -63,6 +64,12 @@ impl Directory {
     #[must_use]
     pub fn agent(&self, id: &AgentId) -> Option<AgentRecord> {
         self.read().get(id).cloned()
+    }
+
+    /// These parties of an agent's group.
+    #[must_use]
+    pub fn seats(&self, agent: &AgentId, parties: &[Party]) -> Option<Seats> {
+        self.read().get(agent).map(|record| Seats::of(&record.enrolment.document, parties))
     }
 
     /// All agents, by name.

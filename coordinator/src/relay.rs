@@ -14,7 +14,9 @@ pub mod socket;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tercet_api::relay::{FailureKind, FromNode, Outcome, SESSION_FRAMES_MAX, SessionId, ToNode};
+use tercet_api::relay::{
+    FailureKind, FromNode, Outcome, SESSION_FRAMES_MAX, SealedPart, SessionId, ToNode,
+};
 use tercet_policy::party::{NodeId, Party};
 use tercet_policy::refusal::Refusal;
 use tokio::sync::{mpsc, watch};
@@ -25,6 +27,8 @@ pub use seats::Seats;
 pub const NODE_QUEUE_FRAMES_MAX: usize = 1_024;
 /// Sessions at once.
 pub const SESSIONS_MAX: usize = 4_096;
+/// Sessions at once that nobody waits for.
+pub const BACKGROUND_SESSIONS_MAX: usize = 64;
 /// Events of one session waiting for whoever runs it.
 const SESSION_EVENTS_MAX: usize = 128;
 /// Frames kept for a party that was not yet told what its session is for; a peer that greets first
@@ -47,6 +51,8 @@ pub enum Report {
     },
     /// The payment was admitted there.
     Admitted,
+    /// The node's part of a payment's signature; it has no more to say.
+    Part(SealedPart),
     /// It ended well there.
     Done(Outcome),
     /// The node says no.
@@ -70,9 +76,9 @@ pub struct NotConnected(pub NodeId);
 /// Why a session was not opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotOpen {
-    /// [`SESSIONS_MAX`] run already.
-    #[error("{SESSIONS_MAX} sessions run already")]
-    TooMany,
+    /// So many of its kind run already.
+    #[error("{0} sessions run already")]
+    TooMany(usize),
     /// A party is not connected.
     #[error(transparent)]
     NotConnected(#[from] NotConnected),
@@ -93,6 +99,8 @@ struct Inner {
     next_connection: u64,
     nodes: HashMap<NodeId, Line>,
     sessions: HashMap<SessionId, Session>,
+    /// How many of them nobody waits for.
+    background: usize,
 }
 
 #[derive(Debug)]
@@ -104,11 +112,19 @@ struct Line {
 #[derive(Debug)]
 struct Session {
     seats: Seats,
+    purpose: Purpose,
     frames: HashMap<Party, u32>,
     /// Frames for parties that do not know of the session yet; none for those that do.
     early: HashMap<Party, Vec<ToNode>>,
     over: Vec<Party>,
     reports: mpsc::Sender<(Party, Report)>,
+}
+
+/// Who waits for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Asked,
+    Background,
 }
 
 /// One node's connection, as the socket holds it.
@@ -175,6 +191,13 @@ impl Relay {
         self.lock().nodes.contains_key(node)
     }
 
+    /// Whether all of these are connected now.
+    #[must_use]
+    pub fn are_connected(&self, seats: &Seats) -> bool {
+        let inner = self.lock();
+        seats.iter().all(|(_, node)| inner.nodes.contains_key(node))
+    }
+
     /// The nodes that are connected now.
     #[must_use]
     pub fn connected(&self) -> Vec<NodeId> {
@@ -203,12 +226,28 @@ impl Relay {
     /// # Errors
     /// [`CannotOpen`]
     pub fn open(&self, seats: Seats) -> Result<OpenSession<'_>, CannotOpen> {
+        self.open_as(seats, Purpose::Asked)
+    }
+
+    /// Opens a session that nobody waits for. It takes no place of those that somebody waits for.
+    ///
+    /// # Errors
+    /// [`CannotOpen`]
+    pub fn open_background(&self, seats: Seats) -> Result<OpenSession<'_>, CannotOpen> {
+        self.open_as(seats, Purpose::Background)
+    }
+
+    fn open_as(&self, seats: Seats, purpose: Purpose) -> Result<OpenSession<'_>, CannotOpen> {
         let mut id = [0u8; 16];
         getrandom::fill(&mut id).map_err(|_| CannotOpen::NoRandomness)?;
         let (reports, receiver) = mpsc::channel(SESSION_EVENTS_MAX);
         let mut inner = self.lock();
-        if inner.sessions.len() >= SESSIONS_MAX {
-            return Err(CannotOpen::TooMany);
+        let (running, limit) = match purpose {
+            Purpose::Asked => (inner.sessions.len().saturating_sub(inner.background), SESSIONS_MAX),
+            Purpose::Background => (inner.background, BACKGROUND_SESSIONS_MAX),
+        };
+        if running >= limit {
+            return Err(CannotOpen::TooMany(limit));
         }
         if let Some((_, node)) = seats.iter().find(|(_, node)| !inner.nodes.contains_key(*node)) {
             return Err(NotConnected(node.clone()).into());
@@ -216,12 +255,16 @@ impl Relay {
         let id = SessionId(id);
         let session = Session {
             seats: seats.clone(),
+            purpose,
             frames: HashMap::new(),
             early: seats.iter().map(|(party, _)| (party, Vec::new())).collect(),
             over: Vec::new(),
             reports,
         };
         inner.sessions.insert(id, session);
+        if purpose == Purpose::Background {
+            inner.background = inner.background.saturating_add(1);
+        }
         drop(inner);
         Ok(OpenSession { relay: self, id, reports: receiver })
     }
@@ -245,7 +288,9 @@ impl Relay {
             FromNode::Failed { session, kind, detail } => {
                 inner.report(node, session, Report::Failed { kind, detail });
             }
-            FromNode::Head { .. } | FromNode::Document { .. } => {}
+            FromNode::Part { session, part } => inner.report(node, session, Report::Part(part)),
+            // Of no session; the socket takes them.
+            FromNode::Head { .. } | FromNode::Document { .. } | FromNode::Restock { .. } => {}
         }
     }
 }
@@ -333,7 +378,7 @@ impl Inner {
         }
         session.over.push(party);
         let reason = match &report {
-            Report::Done(_) => None,
+            Report::Done(_) | Report::Part(_) => None,
             Report::Refused(refusal) => Some(format!("the {party} refused: {refusal}")),
             Report::Failed { detail, .. } => Some(format!("the {party} failed: {detail}")),
             _ => Some(format!("the {party} is gone")),
@@ -380,6 +425,9 @@ impl Drop for OpenSession<'_> {
     fn drop(&mut self) {
         let mut inner = self.relay.lock();
         let Some(session) = inner.sessions.remove(&self.id) else { return };
+        if session.purpose == Purpose::Background {
+            inner.background = inner.background.saturating_sub(1);
+        }
         for (party, node) in session.seats.iter() {
             if !session.over.contains(&party) {
                 let reason = "the coordinator ended the session".to_owned();

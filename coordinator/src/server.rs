@@ -14,6 +14,7 @@ use crate::clerk::{ClerkError, Readers};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::crash::CrashPlan;
+use crate::heads;
 use crate::http;
 use crate::payment::driver;
 use crate::pre_authorization;
@@ -79,6 +80,7 @@ pub async fn serve(
     ceremony::fail_unfinished(&app).await?;
     driver::resume_all(&app).await?;
     app.tasks().spawn(pre_authorization::tend(app.clone()));
+    app.tasks().spawn(heads::tend(app.clone()));
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }

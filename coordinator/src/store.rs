@@ -1,6 +1,6 @@
 //! The coordinator's durable state: one SQLite file.
 //!
-//! Promises: one writer; a change that was acknowledged survives a power cut (WAL with
+//! Promises: one writer, which makes what payments side by side write durable with one flush; a change that was acknowledged survives a power cut (WAL with
 //! `synchronous=FULL`, both read back at start); a payment changes only from the version that was
 //! read (compare-and-set); payment events are append-only and hash-chained.
 //!
@@ -9,6 +9,7 @@
 
 mod agents;
 mod ceremonies;
+mod group;
 mod nodes;
 mod nonces;
 mod payments;
@@ -31,8 +32,9 @@ use tercet_policy::time::UnixSeconds;
 
 pub use agents::AgentRecord;
 pub use ceremonies::{CeremonyRecord, NewCeremony};
+pub use nodes::LastHead;
 pub use nonces::{Allocated, NonceWish};
-pub use payments::{Asked, Change, Facts, NewPayment, PageWish, PaymentRecord, Taken};
+pub use payments::{Asked, Change, Facts, Move, NewPayment, PageWish, PaymentRecord, Taken};
 pub use policies::{PlacedPolicy, PolicyRecord, PolicyWish, RegistryRecord};
 pub use pre_authorizations::{
     Claims, NewPreAuthorization, PreAuthorizationChange, PreAuthorizationFacts,
@@ -51,6 +53,8 @@ const BUSY_SECONDS_MAX: u64 = 10;
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    group: group::Group,
+    wallets: wallets::Known,
 }
 
 /// What can go wrong with the store.
@@ -115,7 +119,8 @@ impl Store {
             .connect_with(options.pragma("query_only", "1"))
             .await
             .map_err(|e| cannot(e.to_string()))?;
-        Ok(Self { writer, readers })
+        let group = group::Group::start(writer.clone()).await?;
+        Ok(Self { writer, readers, group, wallets: wallets::Known::default() })
     }
 
     /// Whether the store answers.
@@ -130,8 +135,12 @@ impl Store {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        begin(&self.writer).await
     }
+}
+
+async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    Ok(writer.begin_with("BEGIN IMMEDIATE").await?)
 }
 
 async fn read_back(

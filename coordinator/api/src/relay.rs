@@ -66,7 +66,6 @@ impl fmt::Debug for SessionId {
 }
 
 /// From the coordinator to a node.
-#[expect(clippy::large_enum_variant, reason = "a frame is made to be sent, one at a time")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ToNode {

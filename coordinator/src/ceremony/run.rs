@@ -139,6 +139,7 @@ impl Session<'_> {
                     note(self.app, self.id, party, (stage, done, total));
                 }
                 Report::Admitted => {}
+                Report::Part(_) => return Err(Failure::Differ),
                 Report::Done(outcome) => outcomes.push(outcome),
                 Report::Refused(refusal) => return Err(failed(format!("refused: {refusal}"))),
                 Report::Failed { detail, .. } => return Err(failed(format!("failed: {detail}"))),

@@ -34,7 +34,8 @@ pub(super) async fn list(
     }
     ids.sort();
     ids.dedup();
-    let heads = app.store().nodes().await?;
+    let mut heads = app.store().nodes().await?;
+    app.heads().over(&mut heads);
     let view = |id: NodeId| {
         let (journal_rows, journal_head, heard) =
             heads.get(&id).map_or((None, None, None), |(r, h, at)| (*r, *h, Some(*at)));

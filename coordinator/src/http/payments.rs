@@ -12,16 +12,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use tercet_api::payment::{CreatePayment, PaymentPage, PaymentStatus, PaymentView};
 use tercet_api::problem::{Problem, ProblemCode};
-use tercet_policy::intent::{IntentId, SignedIntent};
+use tercet_api::relay::{SEALED_PART_BYTES_MAX, SealedBytes};
+use tercet_policy::intent::{IntentId, Payment, SignedIntent};
 use tercet_policy::party::AgentId;
 use tercet_policy::refusal::Refusal;
+use tokio::sync::oneshot;
 
 use super::HttpError;
 use super::call::{Asked, Call, Look, Named};
 use crate::app::App;
-use crate::crash::CrashPoint;
-use crate::payment::driver;
-use crate::store::{NewPayment, PageWish, PaymentRecord, Taken};
+use crate::payment::again::{self, NotAgain};
+use crate::payment::intake::{self, NotTaken, TakenIn, Wish};
+use crate::payment::running::{self, Told};
+use crate::store::{PageWish, PaymentRecord};
 
 /// Payments on one page unless asked otherwise.
 pub(super) const PAGE_DEFAULT: u16 = 50;
@@ -30,6 +33,11 @@ pub(super) const PAGE_MAX: u16 = 200;
 
 /// Asks for a payment. Idempotent on the intent's id: the same content gives the stored answer,
 /// other content `409 id_conflict`. Waits for an outcome up to the configured time.
+///
+/// With the part of the agent's node, an authorization is signed in one round trip, and `answer` has
+/// the operator's part for that node alone: in this answer and nowhere else. Where the part is of no
+/// use the nodes sign in rounds; `signed_by` says which it was. A part for what is signed already has
+/// it signed again; one for what is being signed is `429 busy`.
 #[utoipa::path(
     post, path = "/v1/payments", tag = "payments", request_body = CreatePayment,
     responses(
@@ -53,44 +61,113 @@ pub(super) async fn create(
     if body.intent.document.agent != *agent {
         return Err(HttpError::new(ProblemCode::Forbidden, "the intent is another agent's"));
     }
-    let (record, fresh) = take_in(&app, body.intent).await?;
-    let id = record.id();
-    driver::wait(&app, &id).await;
-    let record = app.store().payment(&id).await?.unwrap_or(record);
-    let status = match (record.state.status(), fresh) {
-        (PaymentStatus::Received | PaymentStatus::AwaitingApproval | PaymentStatus::Signing, _) => {
-            StatusCode::ACCEPTED
-        }
-        (_, true) => StatusCode::CREATED,
-        (_, false) => StatusCode::OK,
-    };
-    answer(record).map(|view| (status, Json(view)))
-}
-
-/// Stores an intent that opens, or finds it stored. Returns whether it is new.
-async fn take_in(app: &App, signed: SignedIntent) -> Result<(PaymentRecord, bool), HttpError> {
-    let now = app.clock().now();
-    let opened = match signed.clone().open_intent(app.directory(), now) {
+    check_part(&body)?;
+    let CreatePayment { intent: envelope, part } = body;
+    let opened = match envelope.clone().open_intent(app.directory(), app.clock().now()) {
         Ok(opened) => opened,
         // Its time may be over and its answer stored all the same.
-        Err(refusal) => return stored_answer(app, signed, refusal).await,
+        Err(refusal) => return known(stored_answer(&app, envelope, refusal).await?, None),
     };
-    let limits = app.limits();
-    let new = NewPayment {
-        envelope: signed,
-        content_hash: opened.content_hash(),
-        at: now,
-        open_max: limits.payments_open_max,
-        open_per_agent_max: limits.payments_open_per_agent_max,
+    let content_hash = opened.content_hash();
+    match intake::take_in(&app, Wish { envelope, opened, part }).await? {
+        TakenIn::Fresh { record, told } => fresh(&app, *record, told).await,
+        TakenIn::Known { record, .. } if record.content_hash != content_hash => {
+            Err(conflict(&record.id()))
+        }
+        TakenIn::Known { record, part: Some(part) } if may_be_joined(&record) => {
+            let told = again::sign_again(&app, *record, Some(part)).await?;
+            known(told.record, told.answer)
+        }
+        TakenIn::Known { record, .. } => {
+            running::wait(&app, &record.id()).await;
+            known(app.store().payment(&record.id()).await?.unwrap_or(*record), None)
+        }
+    }
+}
+
+/// Whether a part may belong to what was asked. What it says, the operator's node finds out.
+fn check_part(body: &CreatePayment) -> Result<(), HttpError> {
+    let Some(part) = &body.part else { return Ok(()) };
+    if matches!(body.intent.document.payment, Payment::Transfer(_)) {
+        let detail = "a transfer has no part before its terms are fixed";
+        return Err(HttpError::malformed(detail));
+    }
+    match part.sealed.0.len() {
+        0 => Err(HttpError::malformed("the part is empty")),
+        bytes if bytes > SEALED_PART_BYTES_MAX => {
+            let detail = format!("parts end at {SEALED_PART_BYTES_MAX} bytes");
+            Err(HttpError::new(ProblemCode::TooLarge, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a part that comes for a stored payment is looked at: not where people are asked or it
+/// is over.
+fn may_be_joined(record: &PaymentRecord) -> bool {
+    let status = record.state.status();
+    !status.is_terminal() && status != PaymentStatus::AwaitingApproval
+}
+
+async fn fresh(
+    app: &App,
+    record: PaymentRecord,
+    told: oneshot::Receiver<Told>,
+) -> Result<(StatusCode, Json<PaymentView>), HttpError> {
+    let (record, sealed) = match running::within_limits(app, told).await {
+        Some(Ok(Told { record, answer })) => (record, answer),
+        // Out of time, or stopping: the store knows.
+        _ => (app.store().payment(&record.id()).await?.unwrap_or(record), None),
     };
-    match app.store().insert_payment(&new).await? {
-        Taken::Full => Err(HttpError::new(ProblemCode::Busy, "too many payments are open")),
-        Taken::Known(known) if known.content_hash == new.content_hash => Ok((*known, false)),
-        Taken::Known(_) => Err(conflict(&new.envelope.document.id)),
-        Taken::Inserted(record) => {
-            app.crash().reach(CrashPoint::AfterInsert);
-            driver::begin(app, record.id());
-            Ok((*record, true))
+    shown(record, sealed, StatusCode::CREATED)
+}
+
+fn known(
+    record: PaymentRecord,
+    sealed: Option<SealedBytes>,
+) -> Result<(StatusCode, Json<PaymentView>), HttpError> {
+    shown(record, sealed, StatusCode::OK)
+}
+
+fn shown(
+    record: PaymentRecord,
+    sealed: Option<SealedBytes>,
+    past_signing: StatusCode,
+) -> Result<(StatusCode, Json<PaymentView>), HttpError> {
+    let status = match record.state.status() {
+        PaymentStatus::Received | PaymentStatus::AwaitingApproval | PaymentStatus::Signing => {
+            StatusCode::ACCEPTED
+        }
+        _ => past_signing,
+    };
+    let view = answer(record)?;
+    Ok((status, Json(PaymentView { answer: sealed, ..view })))
+}
+
+impl From<NotTaken> for HttpError {
+    fn from(not: NotTaken) -> Self {
+        match not {
+            NotTaken::Full => Self::new(ProblemCode::Busy, "too many payments are open"),
+            NotTaken::Crowded => {
+                Self::new(ProblemCode::Busy, "too many payments are being signed at once")
+            }
+            NotTaken::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotAgain> for HttpError {
+    fn from(not: NotAgain) -> Self {
+        match not {
+            NotAgain::Over => {
+                Self::new(ProblemCode::Forbidden, "there is nothing here to sign again")
+            }
+            NotAgain::Busy => Self::new(ProblemCode::Busy, "it is being signed now"),
+            NotAgain::Refused(refusals) => {
+                Self::refused("a node refuses to sign it again", refusals)
+            }
+            NotAgain::Failed(detail) => Self::new(ProblemCode::NodeUnavailable, detail),
+            NotAgain::Store(error) => error.into(),
         }
     }
 }
@@ -99,14 +176,14 @@ async fn stored_answer(
     app: &App,
     signed: SignedIntent,
     refusal: Refusal,
-) -> Result<(PaymentRecord, bool), HttpError> {
+) -> Result<PaymentRecord, HttpError> {
     let id = signed.document.id;
     let key = app.directory().agent(&signed.document.agent);
     let key = key.map(|agent| agent.enrolment.document.agent_node.signing);
     let opened = key.and_then(|key| signed.open_by(&key).ok());
     let Some(opened) = opened else { return Err(HttpError::refused_here(refusal)) };
     match app.store().payment(&id).await? {
-        Some(known) if known.content_hash == opened.content_hash() => Ok((known, false)),
+        Some(known) if known.content_hash == opened.content_hash() => Ok(known),
         Some(_) => Err(conflict(&id)),
         None => Err(HttpError::refused_here(refusal)),
     }
@@ -170,18 +247,8 @@ pub(super) async fn sign_again(
     let found = app.store().payment(&id).await?;
     let found = found.filter(|found| found.envelope.document.agent == *agent);
     let found = found.ok_or_else(|| HttpError::not_found("payment"))?;
-    let record = driver::sign_again(&app, found).await.map_err(|not| match not {
-        driver::NotAgain::Over => {
-            HttpError::new(ProblemCode::Forbidden, "there is nothing here to sign again")
-        }
-        driver::NotAgain::Busy => HttpError::new(ProblemCode::Busy, "it is being signed now"),
-        driver::NotAgain::Refused(refusals) => {
-            HttpError::refused("a node refuses to sign it again", refusals)
-        }
-        driver::NotAgain::Failed(detail) => HttpError::new(ProblemCode::NodeUnavailable, detail),
-        driver::NotAgain::Store(error) => error.into(),
-    })?;
-    Ok(Json(view(record)))
+    let told = again::sign_again(&app, found, None).await?;
+    Ok(Json(view(told.record)))
 }
 
 /// What to list.
@@ -262,6 +329,8 @@ pub(super) fn view(record: PaymentRecord) -> PaymentView {
         approval,
         slot: facts.slot.filter(|_| facts.digest.is_some()),
         digest: facts.digest,
+        signed_by: facts.signed_by,
+        answer: None,
         transaction: facts.transaction,
         block: facts.block,
         deadline: facts.deadline.filter(|_| !state.is_terminal()),

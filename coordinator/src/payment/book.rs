@@ -142,6 +142,13 @@ impl SharedBook {
         Ok(Tried { row, tripped })
     }
 
+    /// Takes back what was let through and then not stored.
+    pub fn give_back(&self, record: &PaymentRecord) {
+        if let Some(row) = row(record) {
+            self.lock().forgo(&row);
+        }
+    }
+
     /// Takes in what became of a payment, once for each stored move.
     pub fn follow(&self, from: State, record: &PaymentRecord) {
         if from == record.state {

@@ -3,19 +3,16 @@
 //! Promises: what is about to be done is stored before it is done, from the version that was read;
 //! one task drives one payment; a stop or a crash anywhere is taken up from the store alone.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tercet_api::payment::{PaymentStatus, RefusalBy};
+use tercet_api::relay::SealedBytes;
 use tercet_policy::intent::IntentId;
 use tercet_policy::party::Party;
-use tercet_policy::refusal::Refusal;
-use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::running::{Errand, Place, is_past_signing};
 use super::state::{Effect, Event, Kind, State, step};
-use super::{evidence, outcome, prepare, session};
+use super::{evidence, outcome, prepare};
 use crate::app::App;
 use crate::crash::CrashPoint;
 use crate::relay::Seats;
@@ -23,76 +20,19 @@ use crate::store::{Change, Facts, PaymentRecord, StoreError};
 
 /// How long to wait after the store failed, in seconds.
 const STORE_RETRY_SECONDS: u64 = 2;
-/// How often a change is tried that somebody else overtook.
-const OVERTAKEN_MAX: u32 = 8;
-
-/// The payments that are being driven, and whether each is past signing.
-#[derive(Debug, Default)]
-pub struct Running(Mutex<Table>);
-
-#[derive(Debug, Default)]
-struct Table {
-    past_signing: HashMap<IntentId, watch::Sender<bool>>,
-    again: HashSet<IntentId>,
-    news: HashMap<IntentId, Arc<Notify>>,
-}
-
-impl Running {
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(&self, id: IntentId) -> bool {
-        let mut table = self.lock();
-        if table.past_signing.contains_key(&id) {
-            return false;
-        }
-        table.past_signing.insert(id, watch::Sender::new(false));
-        table.news.insert(id, Arc::default());
-        true
-    }
-
-    fn leave(&self, id: &IntentId) {
-        let mut table = self.lock();
-        table.past_signing.remove(id);
-        table.news.remove(id);
-    }
-
-    /// Tells whoever drives this payment that somebody said something about it.
-    pub fn news(&self, id: &IntentId) {
-        if let Some(news) = self.lock().news.get(id) {
-            news.notify_one();
-        }
-    }
-
-    /// Waits until there is news of this payment.
-    pub(super) async fn wait_for_news(&self, id: &IntentId) {
-        let news = self.lock().news.get(id).map(Arc::clone);
-        match news {
-            Some(news) => news.notified().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn tell(&self, record: &PaymentRecord) {
-        let waiting =
-            matches!(record.state.status(), PaymentStatus::Received | PaymentStatus::Signing);
-        if let Some(sender) = self.lock().past_signing.get(&record.id()) {
-            sender.send_if_modified(|past| std::mem::replace(past, !waiting) == waiting);
-        }
-    }
-}
 
 /// What an effect came to.
 #[derive(Clone, Debug)]
 pub(super) struct Next {
     pub event: Event,
     pub facts: Facts,
+    /// For the request that waits, and nobody else.
+    pub answer: Option<SealedBytes>,
 }
 
 impl Next {
     pub(super) const fn new(event: Event, facts: Facts) -> Self {
-        Self { event, facts }
+        Self { event, facts, answer: None }
     }
 
     /// Only the detail is new.
@@ -102,15 +42,28 @@ impl Next {
     }
 }
 
-/// Starts to drive a payment, unless it is driven already.
+/// Starts to drive a stored payment, unless it is driven already.
 pub fn begin(app: &App, id: IntentId) {
-    if app.running().take(id) {
-        let driven = app.clone();
-        app.tasks().spawn(async move {
-            drive(&driven, id).await;
-            driven.running().leave(&id);
-        });
-    }
+    let Some(place) = Place::take(app, id) else { return };
+    app.tasks().spawn(async move {
+        let stop = place.app.stop().clone();
+        let work = async {
+            let record = read(&place.app, &id).await?;
+            drive(&place.app, record, Event::Resumed, None).await;
+            Some(())
+        };
+        tokio::select! { () = stop.cancelled() => {}, _over = work => {} }
+    });
+}
+
+/// Starts to drive a payment that was just stored, for the request that brought it.
+pub(super) fn begin_fresh(place: Place, record: PaymentRecord, errand: Errand) {
+    place.app.clone().tasks().spawn(async move {
+        let stop = place.app.stop().clone();
+        // Nothing was done yet: it does not come back from anywhere.
+        let work = drive(&place.app, record, Event::Noted, Some(errand));
+        tokio::select! { () = stop.cancelled() => {}, () = work => {} }
+    });
 }
 
 /// Takes up every payment that is not over.
@@ -126,37 +79,21 @@ pub async fn resume_all(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Waits until a payment is past signing, as long as the limits say.
-pub async fn wait(app: &App, id: &IntentId) {
-    let receiver = app.running().lock().past_signing.get(id).map(watch::Sender::subscribe);
-    if let Some(mut receiver) = receiver {
-        let limit = Duration::from_secs(app.limits().payment_wait_seconds);
-        // Out of time, stopping, or the task ended: the store knows.
-        tokio::select! {
-            () = app.stop().cancelled() => {}
-            _told = timeout(limit, receiver.wait_for(|past| *past)) => {}
+async fn drive(app: &App, record: PaymentRecord, first: Event, mut errand: Option<Errand>) {
+    let mut next = Next::new(first, record.facts.clone());
+    let mut record = record;
+    loop {
+        let answer = next.answer.take();
+        let (moved, effect) = settle(app, &record, next).await;
+        app.running().tell(&moved);
+        if is_past_signing(&moved)
+            && let Some(errand) = errand.take()
+        {
+            errand.tell(moved.clone(), answer);
         }
-    }
-}
-
-async fn drive(app: &App, id: IntentId) {
-    let stop = app.stop().clone();
-    let work = async {
-        let mut record = read(app, &id).await?;
-        let mut next = Next::new(Event::Resumed, record.facts.clone());
-        loop {
-            let (moved, effect) = settle(app, &record, next).await;
-            app.running().tell(&moved);
-            let effect = effect?;
-            next = perform(app, &moved, effect).await;
-            record = moved;
-        }
-        #[expect(unreachable_code, reason = "gives the block its type")]
-        Some(())
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        _over = work => {}
+        let Some(effect) = effect else { return };
+        next = perform(app, &moved, effect, &mut errand).await;
+        record = moved;
     }
 }
 
@@ -192,18 +129,21 @@ async fn settle(app: &App, record: &PaymentRecord, next: Next) -> (PaymentRecord
     }
 }
 
-/// The move on top of what somebody else stored meanwhile: signing again changes the digest and
-/// the detail, and people's answers are added.
+/// The move on top of what somebody else stored meanwhile: signing again changes what was signed,
+/// how, and the detail, and people's answers are added.
 fn rebased(old: &PaymentRecord, newer: &PaymentRecord, next: Next) -> Next {
     let mut facts = next.facts;
     if facts.digest == old.facts.digest {
         facts.digest = newer.facts.digest;
     }
+    if facts.signed_by == old.facts.signed_by {
+        facts.signed_by = newer.facts.signed_by;
+    }
     facts.approvals.clone_from(&newer.facts.approvals);
     Next { facts, ..next }
 }
 
-async fn apply(
+pub(super) async fn apply(
     app: &App,
     record: &PaymentRecord,
     next: &Next,
@@ -226,97 +166,21 @@ async fn apply(
     Ok((moved, effect))
 }
 
-async fn perform(app: &App, record: &PaymentRecord, effect: Effect) -> Next {
+async fn perform(
+    app: &App,
+    record: &PaymentRecord,
+    effect: Effect,
+    errand: &mut Option<Errand>,
+) -> Next {
     match effect {
-        Effect::Prepare => prepare::prepare(app, record).await,
-        Effect::Sign => outcome::sign(app, record).await,
+        Effect::Prepare => prepare::prepare(app, record, errand.as_ref()).await,
+        Effect::Sign => outcome::sign(app, record, errand.as_mut()).await,
         Effect::Broadcast => evidence::broadcast(app, record).await,
         Effect::Watch => evidence::watch(app, record).await,
     }
 }
 
-/// Why a payment was not signed again.
-#[derive(Debug)]
-pub enum NotAgain {
-    /// It is over, was never signed, or is a transfer.
-    Over,
-    /// It is being signed now.
-    Busy,
-    /// Somebody says no.
-    Refused(Vec<RefusalBy>),
-    /// The session failed.
-    Failed(String),
-    /// The store failed.
-    Store(StoreError),
-}
-
-/// Runs one more signing session for an authorization that is or may be signed: same slot, same
-/// digest, so the chain takes it at most once.
-///
-/// # Errors
-/// [`NotAgain`]; the payment stands where it stood.
-pub async fn sign_again(app: &App, record: PaymentRecord) -> Result<PaymentRecord, NotAgain> {
-    let intent = &record.envelope.document;
-    match (record.state, Kind::of(&intent.payment)) {
-        (State::Signing { .. } | State::Received | State::AwaitingApproval, _) => {
-            return Err(NotAgain::Busy);
-        }
-        (State::Signed | State::Unknown, Kind::Authorization | Kind::Cancellation) => {}
-        _ => return Err(NotAgain::Over),
-    }
-    let (now, expires_at) = (app.clock().now(), intent.expires_at);
-    if now >= expires_at {
-        let refusal = Refusal::IntentExpired { expires_at, now };
-        return Err(NotAgain::Refused(vec![RefusalBy { by: "coordinator".into(), refusal }]));
-    }
-    if !app.running().lock().again.insert(record.id()) {
-        return Err(NotAgain::Busy);
-    }
-    let _place = Again { app, id: record.id() };
-    let ask = outcome::ask(app, &record).ok_or(NotAgain::Over)?;
-    match session::run(app, &ask).await {
-        session::Ended::Signed { digest, .. } => signed_again(app, record, digest).await,
-        session::Ended::Refused(refusals) => Err(NotAgain::Refused(refusals)),
-        session::Ended::Failed { detail, .. } => Err(NotAgain::Failed(detail)),
-    }
-}
-
-struct Again<'a> {
-    app: &'a App,
-    id: IntentId,
-}
-
-impl Drop for Again<'_> {
-    fn drop(&mut self) {
-        self.app.running().lock().again.remove(&self.id);
-    }
-}
-
-async fn signed_again(
-    app: &App,
-    mut record: PaymentRecord,
-    digest: alloy_primitives::B256,
-) -> Result<PaymentRecord, NotAgain> {
-    for _ in 0..OVERTAKEN_MAX {
-        let facts = Facts { digest: Some(digest), ..record.facts.clone() };
-        match apply(app, &record, &Next::new(Event::Signature, facts)).await {
-            Ok((moved, _)) => return Ok(moved),
-            Err(StoreError::Changed) => {
-                record = app
-                    .store()
-                    .payment(&record.id())
-                    .await
-                    .map_err(NotAgain::Store)?
-                    .ok_or(NotAgain::Over)?;
-            }
-            Err(error) => return Err(NotAgain::Store(error)),
-        }
-    }
-    Err(NotAgain::Busy)
-}
-
 /// The nodes of the everyday pair of a payment's agent.
 pub(super) fn everyday(app: &App, record: &PaymentRecord) -> Option<Seats> {
-    let agent = app.directory().agent(&record.envelope.document.agent)?;
-    Some(Seats::of(&agent.enrolment.document, &Party::EVERYDAY))
+    app.directory().seats(&record.envelope.document.agent, &Party::EVERYDAY)
 }

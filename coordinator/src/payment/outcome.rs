@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use alloy_primitives::keccak256;
+use tercet_api::relay::SealedPart;
 use tokio::time::sleep;
 
 use super::driver::{Next, everyday};
+use super::join;
 use super::prepare::{connected, expired};
-use super::session::{self, Ask, Ended};
-use super::state::{Event, SIGN_ATTEMPTS_MAX, State};
+use super::running::Errand;
+use super::session::{self, Ask, Ended, Signed};
+use super::state::{Event, Kind, SIGN_ATTEMPTS_MAX, State};
 use crate::app::App;
 use crate::store::{Facts, PaymentRecord};
 
@@ -17,12 +20,28 @@ const PAUSE_MILLIS: u64 = 500;
 /// Longest pause between sessions, in milliseconds.
 const PAUSE_MILLIS_MAX: u64 = 8_000;
 
-/// Runs one session as soon as both nodes are there.
-pub(super) async fn sign(app: &App, record: &PaymentRecord) -> Next {
+/// With what a payment is signed.
+pub(super) enum Means {
+    /// The part that the agent's node made of an authorization.
+    Part(SealedPart),
+    /// Presignatures that both nodes may have in stock, for a transfer.
+    Stock,
+    /// Rounds between the nodes.
+    Rounds,
+}
+
+/// Runs one session as soon as the nodes that it takes are there. The first is in one round trip
+/// where it can be; what comes after it, or after a stop, is interactive.
+pub(super) async fn sign(
+    app: &App,
+    record: &PaymentRecord,
+    mut errand: Option<&mut Errand>,
+) -> Next {
     let State::Signing { attempt, unclear } = record.state else {
         return Next::new(Event::Noted, record.facts.clone());
     };
-    if attempt > 1 || unclear {
+    let first = attempt == 1 && !unclear;
+    if !first {
         sleep(pause(attempt)).await;
     }
     let ask = loop {
@@ -32,14 +51,47 @@ pub(super) async fn sign(app: &App, record: &PaymentRecord) -> Next {
         let Some(ask) = ask(app, record) else {
             return lost(record, "the agent or its terms are gone");
         };
-        match connected(app, &ask.seats).await {
+        let short = first && errand.as_ref().is_some_and(|errand| errand.has_part());
+        match connected(app, &ask.seats, short).await {
             Ok(()) => break ask,
-            Err(what) if record.facts.detail.as_ref() == Some(&what) => {}
-            Err(what) => return Next::noted(record, what),
+            Err(what) => {
+                errand.as_mut().into_iter().for_each(|errand| errand.leave_room());
+                if record.facts.detail.as_ref() != Some(&what) {
+                    return Next::noted(record, what);
+                }
+            }
         }
     };
-    let ended = session::run(app, &ask).await;
+    let means = match errand.as_mut().and_then(|errand| errand.take_part()) {
+        _ if !first => Means::Rounds,
+        Some(part) => Means::Part(part),
+        None if Kind::of(&record.envelope.document.payment) == Kind::Transfer => Means::Stock,
+        None => Means::Rounds,
+    };
+    let ended = match presigned(app, &ask, means).await {
+        Some(ended) => ended,
+        None => {
+            errand.into_iter().for_each(Errand::leave_room);
+            session::run(app, &ask).await
+        }
+    };
     next(app, record, attempt, ended)
+}
+
+/// Runs one session by these means, interactively where they are of no use.
+pub(super) async fn run(app: &App, ask: &Ask, means: Means) -> Ended {
+    match presigned(app, ask, means).await {
+        Some(ended) => ended,
+        None => session::run(app, ask).await,
+    }
+}
+
+async fn presigned(app: &App, ask: &Ask, means: Means) -> Option<Ended> {
+    match means {
+        Means::Part(part) => join::authorization(app, ask, part).await,
+        Means::Stock => join::transfer(app, ask).await,
+        Means::Rounds => None,
+    }
 }
 
 fn pause(attempt: u32) -> Duration {
@@ -66,15 +118,17 @@ pub(super) fn ask(app: &App, record: &PaymentRecord) -> Option<Ask> {
         claim,
         approvals: record.facts.approvals.clone(),
         slot: record.facts.slot.clone()?,
+        digest: record.facts.digest.or(record.facts.asks),
         seats: everyday(app, record)?,
     })
 }
 
 fn next(app: &App, record: &PaymentRecord, attempt: u32, ended: Ended) -> Next {
-    let mut facts = record.facts.clone();
+    let (mut facts, mut answer) = (record.facts.clone(), None);
     let event = match ended {
-        Ended::Signed { digest, raw } => {
-            facts.digest = Some(digest);
+        Ended::Signed(Signed { digest, raw, answer: sealed, way }) => {
+            (facts.digest, facts.signed_by) = (Some(digest), Some(way));
+            answer = sealed;
             facts.transaction = raw.as_ref().map(keccak256).or(facts.transaction);
             facts.raw = raw.or(facts.raw);
             facts.detail = None;
@@ -92,5 +146,5 @@ fn next(app: &App, record: &PaymentRecord, attempt: u32, ended: Ended) -> Next {
             Event::AttemptFailed { clean, again }
         }
     };
-    Next::new(event, facts)
+    Next { event, facts, answer }
 }

@@ -6,6 +6,7 @@ use tercet_api::payment::RefusalBy;
 use tercet_policy::ask::Ask;
 use tercet_policy::decision::Decision;
 use tercet_policy::intent::{AuthenticIntent, Payment};
+use tercet_policy::party::Party;
 use tercet_policy::proposal::{ChainTerms, Proposal, ProposalClaim, terms_without_chain};
 use tercet_policy::refusal::Refusal;
 use tercet_policy::time::UnixSeconds;
@@ -13,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::driver::{Next, everyday};
 use super::preview::{self, Earnest, Previewed};
+use super::running::Errand;
 use super::state::{Event, State};
 use crate::app::App;
 use crate::relay::Seats;
@@ -23,8 +25,9 @@ use crate::store::{Allocated, Asked, Facts, NonceWish, PaymentRecord, StoreError
 const LOOK_AGAIN_SECONDS: u64 = 1;
 
 /// Prepares a payment, for as long as its intent lives.
-pub(super) async fn prepare(app: &App, record: &PaymentRecord) -> Next {
+pub(super) async fn prepare(app: &App, record: &PaymentRecord, errand: Option<&Errand>) -> Next {
     loop {
+        let short = errand.is_some_and(Errand::has_part);
         let now = app.clock().now();
         if let Some(asked) = unanswered(record, now) {
             return declined(record, Refusal::ApprovalMissing(asked.decision.clone()));
@@ -32,7 +35,7 @@ pub(super) async fn prepare(app: &App, record: &PaymentRecord) -> Next {
         if now >= record.envelope.document.expires_at {
             return expired(record);
         }
-        match attempt(app, record).await {
+        match attempt(app, record, short).await {
             Ok(next) => return next,
             Err(Missing::Answers) => {
                 if let Some(next) = answered(app, record).await {
@@ -83,12 +86,48 @@ impl From<StoreError> for Missing {
     }
 }
 
-async fn attempt(app: &App, record: &PaymentRecord) -> Result<Next, Missing> {
+/// What becomes of a payment before it is stored, where that needs no waiting; none where it does.
+/// `short` says that it is signed in one round trip, which takes the operator's node alone.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn at_once(
+    app: &App,
+    draft: &PaymentRecord,
+    intent: AuthenticIntent,
+    short: bool,
+) -> Result<Option<Next>, StoreError> {
+    if !app.has_chain(draft.envelope.document.payment.chain()) {
+        return Ok(Some(no_chain(draft)));
+    }
+    match previewed(app, draft, &intent).await {
+        Ok(None) => {}
+        Ok(decided) => return Ok(decided),
+        Err(_waits) => return Ok(None),
+    }
+    let seats = everyday(app, draft).map(|seats| needed(seats, short));
+    let there = seats.is_some_and(|seats| app.relay().are_connected(&seats));
+    let Some(terms) = terms_without_chain(&intent).filter(|_| there) else { return Ok(None) };
+    match reserved(app, draft, intent, terms).await {
+        Ok(next) => Ok(Some(next)),
+        Err(_waits) => Ok(None),
+    }
+}
+
+fn needed(seats: Seats, short: bool) -> Seats {
+    if short { seats.only(Party::Operator) } else { seats }
+}
+
+fn no_chain(record: &PaymentRecord) -> Next {
     let chain = record.envelope.document.payment.chain();
-    if !app.has_chain(chain) {
-        let detail = Some(format!("chain {chain} is not configured here"));
-        let event = Event::AttemptFailed { clean: true, again: false };
-        return Ok(Next::new(event, Facts { detail, ..record.facts.clone() }));
+    let detail = Some(format!("chain {chain} is not configured here"));
+    let event = Event::AttemptFailed { clean: true, again: false };
+    Next::new(event, Facts { detail, ..record.facts.clone() })
+}
+
+async fn attempt(app: &App, record: &PaymentRecord, short: bool) -> Result<Next, Missing> {
+    if !app.has_chain(record.envelope.document.payment.chain()) {
+        return Ok(no_chain(record));
     }
     // Opened as of when it was taken in: it was good then, and its end is looked at elsewhere.
     let opened = record.envelope.clone().open_intent(app.directory(), record.created_at);
@@ -96,16 +135,26 @@ async fn attempt(app: &App, record: &PaymentRecord) -> Result<Next, Missing> {
         Ok(intent) => intent,
         Err(refusal) => return Ok(declined(record, refusal)),
     };
-    let said = &record.facts.approvals;
-    let asked = intent.intent();
-    match preview::preview(app, Ask::from(&intent), asked, said, Earnest::Payment).await? {
-        Previewed::Approved(_) => {}
-        Previewed::Asks(decision) => return asks(app, record, *decision),
-        Previewed::Refused(refusal) => return Ok(declined(record, *refusal)),
+    if let Some(next) = previewed(app, record, &intent).await? {
+        return Ok(next);
     }
-    wait_for_nodes(app, record).await?;
+    wait_for_nodes(app, record, short).await?;
     let terms = terms(app, record, &intent).await?;
     reserved(app, record, intent, terms).await
+}
+
+/// What the preview says, where that is not a plain yes.
+async fn previewed(
+    app: &App,
+    record: &PaymentRecord,
+    intent: &AuthenticIntent,
+) -> Result<Option<Next>, Missing> {
+    let (said, asked) = (&record.facts.approvals, intent.intent());
+    match preview::preview(app, Ask::from(intent), asked, said, Earnest::Payment).await? {
+        Previewed::Approved(_) => Ok(None),
+        Previewed::Asks(decision) => asks(app, record, *decision).map(Some),
+        Previewed::Refused(refusal) => Ok(Some(declined(record, *refusal))),
+    }
 }
 
 /// Reserves the payment with its terms: others may have been let through meanwhile.
@@ -132,6 +181,7 @@ async fn reserved(
     };
     let facts = Facts {
         slot,
+        asks: Some(row.digest),
         claim: Some(claim),
         deadline: Some(deadline(record)),
         detail: None,
@@ -176,15 +226,15 @@ fn deadline(record: &PaymentRecord) -> UnixSeconds {
     }
 }
 
-async fn wait_for_nodes(app: &App, record: &PaymentRecord) -> Result<(), Missing> {
+async fn wait_for_nodes(app: &App, record: &PaymentRecord, short: bool) -> Result<(), Missing> {
     let seats =
         everyday(app, record).ok_or_else(|| Missing::Thing("the agent is gone".to_owned()))?;
-    connected(app, &seats).await.map_err(Missing::Thing)
+    connected(app, &seats, short).await.map_err(Missing::Thing)
 }
 
 /// Waits a moment for nodes; names one that is missing.
-pub(super) async fn connected(app: &App, seats: &Seats) -> Result<(), String> {
-    let nodes = seats.nodes();
+pub(super) async fn connected(app: &App, seats: &Seats, short: bool) -> Result<(), String> {
+    let nodes = needed(seats.clone(), short).nodes();
     let limit = Duration::from_secs(LOOK_AGAIN_SECONDS);
     if timeout(limit, app.relay().wait_for(&nodes)).await.is_ok() {
         return Ok(());

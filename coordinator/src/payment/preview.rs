@@ -183,8 +183,8 @@ async fn keep_trip(app: &App, trip: Option<TripRow>) {
 
 /// A wallet of somebody else, or a cancellation of what this coordinator never saw signed.
 async fn stranger(app: &App, intent: &PaymentIntent) -> Result<Option<Refusal>, StoreError> {
-    let wallet = app.store().wallet(intent.wallet).await?;
-    if wallet.is_none_or(|wallet| wallet.agent != intent.agent) {
+    let owner = app.store().wallet_agent(intent.wallet).await?;
+    if owner.is_none_or(|owner| owner != intent.agent) {
         let (wallet, agent) = (intent.wallet, intent.agent.clone());
         return Ok(Some(Refusal::UnknownWallet { wallet, agent }));
     }

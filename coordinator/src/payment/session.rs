@@ -1,10 +1,11 @@
-//! One signing session: both everyday nodes are sent the intent and the claim, and report.
+//! One interactive signing session: both everyday nodes are sent the intent and the claim, sign in
+//! rounds between themselves, and report.
 
 use std::time::Duration;
 
 use alloy_primitives::{B256, Bytes};
-use tercet_api::payment::RefusalBy;
-use tercet_api::relay::{FailureKind, Outcome, ToNode};
+use tercet_api::payment::{RefusalBy, SigningWay};
+use tercet_api::relay::{FailureKind, Outcome, SealedBytes, ToNode};
 use tercet_policy::approval::SignedApproval;
 use tercet_policy::intent::{IntentId, SignedIntent};
 use tercet_policy::party::Party;
@@ -29,14 +30,47 @@ pub(super) struct Ask {
     pub claim: ProposalClaim,
     pub approvals: Vec<SignedApproval>,
     pub slot: String,
+    /// What the nodes have to derive, where it is known here.
+    pub digest: Option<B256>,
     pub seats: Seats,
+}
+
+impl Ask {
+    /// Whether a node signed what was asked; what it signed another of, if not.
+    pub(super) fn fits(
+        &self,
+        intent: IntentId,
+        slot: &str,
+        digest: B256,
+    ) -> Result<(), &'static str> {
+        if intent != self.envelope.document.id {
+            return Err("intent");
+        }
+        if slot != self.slot {
+            return Err("slot");
+        }
+        match self.digest {
+            Some(asked) if asked != digest => Err("digest"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A signature that at least one node has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub digest: B256,
+    pub raw: Option<Bytes>,
+    /// For the request that waits, and nobody else.
+    pub answer: Option<SealedBytes>,
+    pub way: SigningWay,
 }
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// At least one node has the signature.
-    Signed { digest: B256, raw: Option<Bytes> },
+    Signed(Signed),
     /// At least one node refused before there was a signature.
     Refused(Vec<RefusalBy>),
     /// It came to nothing that we know of.
@@ -44,7 +78,7 @@ pub(super) enum Ended {
 }
 
 impl Ended {
-    fn failed(clean: bool, detail: impl Into<String>) -> Self {
+    pub(super) fn failed(clean: bool, detail: impl Into<String>) -> Self {
         Self::Failed { clean, hopeless: false, detail: detail.into() }
     }
 }
@@ -54,7 +88,7 @@ pub(super) async fn run(app: &App, ask: &Ask) -> Ended {
     let limit = within(Duration::from_secs(app.limits().sign_seconds_max));
     let mut session = match app.relay().open(ask.seats.clone()) {
         Ok(session) => session,
-        Err(error @ (CannotOpen::TooMany | CannotOpen::NotConnected(_))) => {
+        Err(error @ (CannotOpen::TooMany(_) | CannotOpen::NotConnected(_))) => {
             return Ended::failed(true, error.to_string());
         }
         Err(error) => {
@@ -83,7 +117,7 @@ pub(super) async fn run(app: &App, ask: &Ask) -> Ended {
 }
 
 /// So far from now; now itself, should the clock have no such moment.
-fn within(time: Duration) -> Instant {
+pub(super) fn within(time: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(time).unwrap_or(now)
 }
@@ -122,6 +156,10 @@ impl<'a> Tally<'a> {
             };
             match report {
                 Report::Progress { .. } => {}
+                // Of no use here; the node is not waited for any more.
+                Report::Part(_) => {
+                    return Some(Ended::failed(false, format!("the {party} reports a part")));
+                }
                 Report::Admitted => {
                     self.admitted.push(party);
                     if to_admission && party == Party::Operator {
@@ -177,7 +215,7 @@ impl<'a> Tally<'a> {
 
     /// Takes a node's good end; the session's, once both have one.
     fn done(&mut self, party: Party, outcome: Outcome) -> Option<Ended> {
-        let Outcome::Signed { intent, slot, digest, transaction } = outcome else {
+        let Outcome::Signed { intent, slot, digest, transaction, answer: _ } = outcome else {
             return Some(Ended::failed(false, format!("the {party} reports another outcome")));
         };
         if let Err(what) = self.fits(intent, &slot, digest) {
@@ -190,12 +228,7 @@ impl<'a> Tally<'a> {
     }
 
     fn fits(&self, intent: IntentId, slot: &str, digest: B256) -> Result<(), &'static str> {
-        if intent != self.ask.envelope.document.id {
-            return Err("intent");
-        }
-        if slot != self.ask.slot {
-            return Err("slot");
-        }
+        self.ask.fits(intent, slot, digest)?;
         match self.signed {
             Some((held, _)) if held != digest => Err("digest"),
             _ => Ok(()),
@@ -209,7 +242,10 @@ impl<'a> Tally<'a> {
             Some((_, None)) if is_transfer => {
                 Ended::failed(false, "no node handed the signed transaction over")
             }
-            Some((digest, raw)) => Ended::Signed { digest, raw },
+            Some((digest, raw)) => {
+                let way = SigningWay::Interactive;
+                Ended::Signed(Signed { digest, raw, answer: None, way })
+            }
             None => Ended::failed(false, "the nodes did not end in time"),
         }
     }

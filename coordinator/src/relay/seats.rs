@@ -14,6 +14,12 @@ impl Seats {
         Self(parties.iter().map(|&party| (party, enrolment.keys(party).id.clone())).collect())
     }
 
+    /// The seat of this party alone.
+    #[must_use]
+    pub fn only(&self, party: Party) -> Self {
+        Self(self.0.iter().filter(|(seat, _)| *seat == party).cloned().collect())
+    }
+
     /// The party a node sits for.
     #[must_use]
     pub fn party_of(&self, node: &NodeId) -> Option<Party> {

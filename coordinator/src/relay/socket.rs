@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Connection;
 use crate::app::App;
+use crate::restock;
 
 /// How often a ping goes out, in seconds.
 pub const PING_SECONDS: u64 = 15;
@@ -66,7 +67,7 @@ async fn converse(
     socket: &mut WebSocket,
     stop: &CancellationToken,
 ) -> Result<std::convert::Infallible, Ended> {
-    app.hear(&connection.node, None).await;
+    app.hear(&connection.node, None);
     let documents = app.documents_for(&connection.node).await.map_err(|_| Ended::Store)?;
     let mut unanswered = Unanswered::default();
     for document in &documents {
@@ -146,7 +147,8 @@ async fn take(
     let frame: FromNode =
         serde_json::from_str(text.as_str()).map_err(|e| Ended::Malformed(e.to_string()))?;
     match frame {
-        FromNode::Head { rows, hash } => app.hear(node, Some((rows, hash))).await,
+        FromNode::Head { rows, hash } => app.hear(node, Some((rows, hash))),
+        FromNode::Restock { wallet, count } => restock::wished(app, node, wallet, count).await,
         FromNode::Document { kind, subject, epoch, refused } => {
             if kind == REPORT {
                 unanswered.answered(app).await;

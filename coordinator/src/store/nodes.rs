@@ -10,31 +10,32 @@ use tercet_policy::time::UnixSeconds;
 use super::{Store, StoreError, moment, optional_word, signed, word};
 
 /// A node's last word: rows, head, moment.
-pub(crate) type LastHead = (Option<u64>, Option<ContentHash>, UnixSeconds);
+pub type LastHead = (Option<u64>, Option<ContentHash>, UnixSeconds);
+
+const PUT: &str = "INSERT INTO nodes (id, journal_rows, journal_head, last_heard_at)
+     VALUES (?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET last_heard_at = excluded.last_heard_at,
+         journal_rows = coalesce(excluded.journal_rows, nodes.journal_rows),
+         journal_head = coalesce(excluded.journal_head, nodes.journal_head)";
 
 impl Store {
-    /// Remembers that a node was heard, and its journal's head where it said one.
+    /// Remembers what nodes said: that they were heard, and their journals' heads where they said
+    /// one.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn put_node(
-        &self,
-        node: &NodeId,
-        head: Option<(u64, ContentHash)>,
-        now: UnixSeconds,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO nodes (id, journal_rows, journal_head, last_heard_at) VALUES (?, ?, ?, ?)
-             ON CONFLICT (id) DO UPDATE SET last_heard_at = excluded.last_heard_at,
-                 journal_rows = coalesce(excluded.journal_rows, nodes.journal_rows),
-                 journal_head = coalesce(excluded.journal_head, nodes.journal_head)",
-        )
-        .bind(node.as_str())
-        .bind(head.map(|(rows, _)| rows.to_string()))
-        .bind(head.map(|(_, hash)| hash.to_string()))
-        .bind(signed(now.0, "time")?)
-        .execute(&self.writer)
-        .await?;
+    pub async fn put_nodes(&self, heads: &BTreeMap<NodeId, LastHead>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for (node, (rows, hash, at)) in heads {
+            sqlx::query(PUT)
+                .bind(node.as_str())
+                .bind(rows.map(|rows| rows.to_string()))
+                .bind(hash.map(|hash| hash.to_string()))
+                .bind(signed(at.0, "time")?)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 

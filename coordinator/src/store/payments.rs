@@ -1,13 +1,14 @@
 //! Payments, each with a version for compare-and-set, and the hash chain of what happened to them.
 
 mod events;
+pub(super) mod writes;
 
 use alloy_primitives::{Address, B256, Bytes};
 use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use tercet_api::payment::{PaymentStatus, RefusalBy};
+use tercet_api::payment::{PaymentStatus, RefusalBy, SigningWay};
 use tercet_policy::approval::SignedApproval;
 use tercet_policy::decision::Decision;
 use tercet_policy::document::ContentHash;
@@ -19,7 +20,7 @@ use tercet_policy::rows::PolicyEpochs;
 use tercet_policy::time::UnixSeconds;
 
 use super::ceremonies::word_of;
-use super::{Store, StoreError, document, moment, signed, to_json, word};
+use super::{Store, StoreError, document, moment, word};
 use crate::payment::state::{Event, State};
 
 /// A payment as it is stored.
@@ -64,6 +65,12 @@ pub struct Facts {
     pub slot: Option<String>,
     /// What was signed.
     pub digest: Option<B256>,
+    /// What the nodes were or will be asked for; none before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<B256>,
+    /// How it was signed the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<SigningWay>,
     /// The signed transaction of a transfer.
     pub raw: Option<Bytes>,
     /// The transaction that carries or settled it.
@@ -103,16 +110,37 @@ pub struct Asked {
 /// A payment to take in.
 #[derive(Clone, Debug)]
 pub struct NewPayment {
-    /// What the agent signed.
-    pub envelope: SignedIntent,
-    /// Its hash.
-    pub content_hash: ContentHash,
-    /// Now.
-    pub at: UnixSeconds,
+    /// As it is before anything is known of it. Its serial and version are the store's to give.
+    pub draft: PaymentRecord,
+    /// What it was found to be before it was stored.
+    pub first: Option<Move>,
     /// Most open payments of all agents.
     pub open_max: u64,
     /// Most open payments of this agent.
     pub open_per_agent_max: u64,
+}
+
+impl NewPayment {
+    /// As it will be stored, but for its serial and version.
+    #[must_use]
+    pub fn record(&self) -> PaymentRecord {
+        let mut record = self.draft.clone();
+        if let Some(first) = &self.first {
+            (record.state, record.facts) = (first.state, first.facts.clone());
+        }
+        record
+    }
+}
+
+/// What happened to a payment, and what it is then.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// What happened.
+    pub event: Event,
+    /// The state it leads to.
+    pub state: State,
+    /// What is known then.
+    pub facts: Facts,
 }
 
 /// What became of taking a payment in.
@@ -177,90 +205,7 @@ fn payment(row: &SqliteRow) -> Result<PaymentRecord, StoreError> {
 
 const OPEN: &str = "SELECT count(*) FROM payments
     WHERE status NOT IN ('refused', 'failed', 'settled', 'void')";
-const OPEN_OF_AGENT: &str = "SELECT count(*) FROM payments
-    WHERE status NOT IN ('refused', 'failed', 'settled', 'void') AND agent = ?";
-
 impl Store {
-    /// Takes a payment in unless its id is known.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn insert_payment(&self, new: &NewPayment) -> Result<Taken, StoreError> {
-        let intent = &new.envelope.document;
-        let mut transaction = self.begin().await?;
-        let known = sqlx::query("SELECT * FROM payments WHERE id = ?")
-            .bind(intent.id.to_string())
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if let Some(row) = known {
-            return Ok(Taken::Known(Box::new(payment(&row)?)));
-        }
-        let open: i64 = sqlx::query_scalar(OPEN).fetch_one(&mut *transaction).await?;
-        let open_of_agent: i64 = sqlx::query_scalar(OPEN_OF_AGENT)
-            .bind(intent.agent.as_str())
-            .fetch_one(&mut *transaction)
-            .await?;
-        if open >= signed(new.open_max, "limit")?
-            || open_of_agent >= signed(new.open_per_agent_max, "limit")?
-        {
-            return Ok(Taken::Full);
-        }
-        let row = Row { state: State::Received, facts: Facts::default() };
-        let inserted = sqlx::query(
-            "INSERT INTO payments (id, serial, agent, wallet, content_hash, envelope, status,
-                 version, row, created_at, updated_at)
-             VALUES (?1, (SELECT coalesce(max(serial), 0) + 1 FROM payments), ?2, ?3, ?4, ?5,
-                 'received', 1, ?6, ?7, ?7) RETURNING *",
-        )
-        .bind(intent.id.to_string())
-        .bind(intent.agent.as_str())
-        .bind(intent.wallet.to_string())
-        .bind(new.content_hash.to_string())
-        .bind(to_json(&new.envelope, "envelope")?)
-        .bind(to_json(&row, "payment")?)
-        .bind(signed(new.at.0, "time")?)
-        .fetch_one(&mut *transaction)
-        .await?;
-        let record = payment(&inserted)?;
-        events::append(&mut transaction, &intent.id, &events::Happened::Taken, new.at).await?;
-        transaction.commit().await?;
-        Ok(Taken::Inserted(Box::new(record)))
-    }
-
-    /// Changes a payment from the version in `from`.
-    ///
-    /// # Errors
-    /// [`StoreError::Changed`] if it is no longer at that version.
-    pub async fn change_payment(
-        &self,
-        from: &PaymentRecord,
-        change: Change,
-    ) -> Result<PaymentRecord, StoreError> {
-        let mut transaction = self.begin().await?;
-        let row = Row { state: change.state, facts: change.facts };
-        let done = sqlx::query(
-            "UPDATE payments SET status = ?, row = ?, version = version + 1, updated_at = ?
-             WHERE id = ? AND version = ? RETURNING *",
-        )
-        .bind(word_of(&change.state.status(), "status")?)
-        .bind(to_json(&row, "payment")?)
-        .bind(signed(change.at.0, "time")?)
-        .bind(from.id().to_string())
-        .bind(from.version)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let changed = payment(&done.ok_or(StoreError::Changed)?)?;
-        let happened = events::Happened::Moved {
-            event: change.event,
-            from: from.state,
-            to: change.state,
-            facts: &row.facts,
-        };
-        events::append(&mut transaction, &from.id(), &happened, change.at).await?;
-        transaction.commit().await?;
-        Ok(changed)
-    }
-
     /// One payment.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! Wallets that all three nodes named alike.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use alloy_primitives::Address;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -11,6 +14,8 @@ use super::{Store, StoreError, moment, word};
 
 /// Most wallets that one answer lists.
 const WALLETS_LISTED_MAX: i64 = 1_000;
+/// Most wallets whose agents are remembered; the others are looked up each time.
+const WALLETS_KNOWN_MAX: usize = 65_536;
 
 /// A wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +45,37 @@ fn wallet(row: &SqliteRow) -> Result<WalletRecord, StoreError> {
     })
 }
 
+/// Whose wallets are, as far as it was asked: a wallet that exists stays its agent's.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(Arc<RwLock<HashMap<Address, AgentId>>>);
+
+impl Known {
+    fn agent(&self, wallet: Address) -> Option<AgentId> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&wallet).cloned()
+    }
+
+    fn put(&self, wallet: Address, agent: AgentId) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < WALLETS_KNOWN_MAX {
+            known.insert(wallet, agent);
+        }
+    }
+}
+
 impl Store {
+    /// Whose a wallet is.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn wallet_agent(&self, address: Address) -> Result<Option<AgentId>, StoreError> {
+        if let Some(agent) = self.wallets.agent(address) {
+            return Ok(Some(agent));
+        }
+        let agent = self.wallet(address).await?.map(|wallet| wallet.agent);
+        agent.iter().for_each(|agent| self.wallets.put(address, agent.clone()));
+        Ok(agent)
+    }
+
     /// One wallet.
     ///
     /// # Errors

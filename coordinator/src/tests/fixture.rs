@@ -22,7 +22,7 @@ use tercet_policy::time::UnixSeconds;
 use crate::clock::Clock;
 
 pub(super) use chain::FakeChain;
-pub(super) use house::{House, limits, read, signature, soon};
+pub(super) use house::{House, PART, limits, read, signature, soon};
 
 pub(super) const TOKEN: &str = "a-read-token-of-the-tests";
 pub(super) const PAYEE: Address = Address::repeat_byte(0x55);

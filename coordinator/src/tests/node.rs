@@ -1,15 +1,17 @@
-use std::sync::{Arc, Mutex};
+mod signing;
 
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use alloy_primitives::Address;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::Method;
 use tercet_api::relay::{FailureKind, FromNode, Outcome, ToNode};
 use tercet_policy::document::ContentHash;
-use tercet_policy::proposal::{ChainTerms, Slot};
-use tercet_policy::refusal::Refusal;
 use tercet_policy::subject::Subject;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -17,14 +19,42 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::fixture::{House, WALLET, signature, soon};
 
-/// How a fake node meets `Sign`.
+/// The operator's part as its node seals it for the agent's: bytes that nobody else may keep.
+pub(super) const ANSWER: &[u8] = b"sealed for the agent's node alone";
+
+/// How a fake node meets what it is asked to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
+    /// With whatever it is asked for.
     Signs,
+    /// In rounds alone: it has no presignature.
+    NoStock,
     Refuses,
     NotReady,
     Breaks,
     Silent,
+    /// Keeps what it was asked until it is told another manner.
+    Holds,
+    /// Signs, and reports what is not so.
+    Lies(Lie),
+}
+
+/// What is not so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lie {
+    Intent,
+    Slot,
+    Digest,
+    NoAnswer,
+    LongAnswer,
+    LongPart,
+    /// Its own part where it should have joined one.
+    Part,
+    /// A signature where it was asked for its part.
+    Done,
+    OtherSession,
+    /// Admitted it, and then had nothing to sign it with.
+    AdmittedWithoutStock,
 }
 
 /// A node of the tests' own: holds no share, says what it is told to say.
@@ -32,6 +62,7 @@ pub(super) struct FakeNode {
     pub manner: Arc<Mutex<Manner>>,
     pub seen: Arc<Mutex<Vec<ToNode>>>,
     pub wallet: Arc<Mutex<Address>>,
+    says: mpsc::UnboundedSender<FromNode>,
     task: JoinHandle<()>,
 }
 
@@ -56,18 +87,39 @@ impl FakeNode {
         let (m, s, w) = (Arc::clone(&manner), Arc::clone(&seen), Arc::clone(&wallet));
         let (mut sink, mut stream) = socket.split();
         say(&mut sink, &FromNode::Head { rows: 3, hash: ContentHash([9; 32]) }).await;
+        let app = house.app.clone();
+        let (says, mut said) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
-            while let Some(Ok(message)) = stream.next().await {
+            loop {
+                let message = tokio::select! {
+                    Some(frame) = said.recv() => {
+                        say(&mut sink, &frame).await;
+                        continue;
+                    }
+                    message = stream.next() => match message {
+                        Some(Ok(message)) => message,
+                        _ => return,
+                    },
+                };
                 let Message::Text(text) = message else { continue };
                 let frame: ToNode = serde_json::from_str(&text).unwrap();
                 s.lock().unwrap().push(frame.clone());
+                while *m.lock().unwrap() == Manner::Holds && asks(&frame) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 let (manner, wallet) = (*m.lock().unwrap(), *w.lock().unwrap());
-                for answer in answers(frame, manner, wallet) {
+                let answers = match frame {
+                    ToNode::Sign { .. } | ToNode::Part { .. } | ToNode::Join { .. } => {
+                        signing::answers(&app, frame, manner).await
+                    }
+                    frame => answers(frame, manner, wallet),
+                };
+                for answer in answers {
                     say(&mut sink, &answer).await;
                 }
             }
         });
-        let node = Self { manner, seen, wallet, task };
+        let node = Self { manner, seen, wallet, says, task };
         let id = tercet_policy::party::NodeId::new(name).unwrap();
         soon(|| house.app.relay().is_connected(&id)).await;
         node
@@ -78,7 +130,24 @@ impl FakeNode {
     }
 
     pub(super) fn signs_seen(&self) -> usize {
+        self.count(asks)
+    }
+
+    pub(super) fn rounds_seen(&self) -> usize {
         self.count(|frame| matches!(frame, ToNode::Sign { .. }))
+    }
+
+    pub(super) fn parts_seen(&self) -> usize {
+        self.count(|frame| matches!(frame, ToNode::Part { .. }))
+    }
+
+    pub(super) fn joins_seen(&self) -> usize {
+        self.count(|frame| matches!(frame, ToNode::Join { .. }))
+    }
+
+    /// Says something that it was not asked.
+    pub(super) fn says(&self, frame: FromNode) {
+        self.says.send(frame).unwrap();
     }
 
     pub(super) fn becomes(&self, manner: Manner) {
@@ -107,33 +176,9 @@ fn answers(frame: ToNode, manner: Manner, wallet: Address) -> Vec<FromNode> {
             let outcome = Outcome::WalletMade { address: wallet, transcript };
             vec![FromNode::Done { session, outcome }]
         }
-        ToNode::Sign { session, envelope, claim, .. } => match manner {
-            Manner::Silent => Vec::new(),
-            Manner::Refuses => {
-                vec![FromNode::Refused { session, refusal: Refusal::BadSignature }]
-            }
-            Manner::NotReady => vec![failed(session, FailureKind::NotReady)],
-            Manner::Breaks => {
-                vec![FromNode::Admitted { session }, failed(session, FailureKind::Network)]
-            }
-            Manner::Signs => {
-                let (wallet, chain) = (claim.wallet, claim.chain);
-                let (slot, transaction) = match claim.terms {
-                    ChainTerms::Eip3009 { nonce, .. } => {
-                        (Slot::Eip3009 { wallet, chain, token: claim.token, nonce }, None)
-                    }
-                    ChainTerms::Eip1559 { nonce, .. } => {
-                        let raw = Bytes::from(envelope.document.id.0.to_vec());
-                        (Slot::Account { wallet, chain, nonce }, Some(raw))
-                    }
-                };
-                let intent = envelope.document.id;
-                let digest: B256 = keccak256(intent.0);
-                let slot = slot.to_string();
-                let outcome = Outcome::Signed { intent, slot, digest, transaction };
-                vec![FromNode::Admitted { session }, FromNode::Done { session, outcome }]
-            }
-        },
+        ToNode::Presign { session, count, .. } if manner == Manner::Signs => {
+            vec![FromNode::Done { session, outcome: Outcome::Stocked { made: count } }]
+        }
         ToNode::Report { document } if manner != Manner::Silent => {
             let subject = Subject::Agent(document.document.agent);
             let (kind, epoch, refused) = ("report".to_owned(), 0, None);
@@ -143,6 +188,6 @@ fn answers(frame: ToNode, manner: Manner, wallet: Address) -> Vec<FromNode> {
     }
 }
 
-fn failed(session: tercet_api::relay::SessionId, kind: FailureKind) -> FromNode {
-    FromNode::Failed { session, kind, detail: "so it is".into() }
+fn asks(frame: &ToNode) -> bool {
+    matches!(frame, ToNode::Sign { .. } | ToNode::Part { .. } | ToNode::Join { .. })
 }

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use sqlx::{Row as _, Sqlite, Transaction};
+use sqlx::{Row as _, SqliteConnection};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::IntentId;
 use tercet_policy::time::UnixSeconds;
 
 use super::Facts;
 use crate::payment::state::{Event, State};
+use crate::store::group::Memory;
 use crate::store::{Store, StoreError, moment, signed, to_json, word};
 
 /// One thing that happened.
@@ -31,17 +32,18 @@ pub(super) enum Happened<'a> {
 }
 
 pub(super) async fn append(
-    transaction: &mut Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
+    memory: &mut Memory,
     payment: &IntentId,
     happened: &Happened<'_>,
     at: UnixSeconds,
 ) -> Result<(), StoreError> {
-    let last: Option<String> =
-        sqlx::query_scalar("SELECT hash FROM payment_events ORDER BY serial DESC LIMIT 1")
-            .fetch_optional(&mut **transaction)
-            .await?;
-    let previous = last.unwrap_or_else(|| ContentHash([0; 32]).to_string());
+    let previous = match memory.tail.take() {
+        Some(tail) => tail,
+        None => last(connection).await?,
+    };
     let event = to_json(happened, "event")?;
+    let hash = hash(&previous, payment, at, &event).to_string();
     sqlx::query(
         "INSERT INTO payment_events (payment, at, event, previous, hash) VALUES (?, ?, ?, ?, ?)",
     )
@@ -49,10 +51,18 @@ pub(super) async fn append(
     .bind(signed(at.0, "time")?)
     .bind(&event)
     .bind(&previous)
-    .bind(hash(&previous, payment, at, &event).to_string())
-    .execute(&mut **transaction)
+    .bind(&hash)
+    .execute(connection)
     .await?;
+    memory.tail = Some(hash);
     Ok(())
+}
+
+async fn last(connection: &mut SqliteConnection) -> Result<String, StoreError> {
+    let last = sqlx::query_scalar("SELECT hash FROM payment_events ORDER BY serial DESC LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    Ok(last.unwrap_or_else(|| ContentHash([0; 32]).to_string()))
 }
 
 fn hash(previous: &str, payment: &IntentId, at: UnixSeconds, event: &str) -> ContentHash {

@@ -1,0 +1,186 @@
+//! Group commit: what payments side by side write is made durable with one flush.
+//!
+//! Promises: whoever waits for a write is answered after the flush that holds it; a write that
+//! fails takes no other with it. One task writes, so what it remembers of the file is true: the
+//! last hash of the chain of events, and how many payments are open.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::SqlitePool;
+use tercet_policy::party::AgentId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::payments::{Change, NewPayment, PaymentRecord, Taken, writes};
+use super::{StoreError, begin};
+
+/// Writes of one flush.
+const GROUP_WRITES_MAX: usize = 64;
+/// Writes that wait; whoever brings more waits before.
+const WRITES_WAITING_MAX: usize = 1_024;
+
+/// One write of a payment.
+#[derive(Debug)]
+pub(super) enum Write {
+    Insert(Box<NewPayment>),
+    Change(Box<(PaymentRecord, Change)>),
+}
+
+/// What it came to.
+#[derive(Debug)]
+pub(super) enum Written {
+    Taken(Taken),
+    Changed(Box<PaymentRecord>),
+}
+
+#[derive(Debug)]
+struct Job {
+    write: Write,
+    done: oneshot::Sender<Result<Written, StoreError>>,
+}
+
+/// Where writes are handed in.
+#[derive(Clone, Debug)]
+pub(super) struct Group(mpsc::Sender<Job>);
+
+impl Group {
+    /// Starts the task that writes. It ends with the last handle.
+    pub(super) async fn start(writer: SqlitePool) -> Result<Self, StoreError> {
+        let open = writes::open_by_agent(&writer).await?;
+        let memory = Memory { tail: None, open: Open { by_agent: open, undo: Vec::new() } };
+        let (sender, queue) = mpsc::channel(WRITES_WAITING_MAX);
+        tokio::spawn(Scribe { writer, memory }.run(queue));
+        Ok(Self(sender))
+    }
+
+    /// Writes, and waits until that is durable.
+    pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {
+        let (done, written) = oneshot::channel();
+        let closed = |()| StoreError::Sql(sqlx::Error::PoolClosed);
+        self.0.send(Job { write, done }).await.map_err(|_| closed(()))?;
+        written.await.map_err(|_| closed(()))?
+    }
+}
+
+/// What the one writer remembers of the file.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// Hash of the last event; none before it was read.
+    pub tail: Option<String>,
+    /// Payments that are not terminal.
+    pub open: Open,
+}
+
+/// How many payments are open, and what the flush that is not over has changed of it.
+#[derive(Debug)]
+pub(super) struct Open {
+    by_agent: HashMap<AgentId, u64>,
+    undo: Vec<(AgentId, bool)>,
+}
+
+impl Open {
+    pub(super) fn of(&self, agent: &AgentId) -> u64 {
+        self.by_agent.get(agent).copied().unwrap_or_default()
+    }
+
+    pub(super) fn all(&self) -> u64 {
+        self.by_agent.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    pub(super) fn opened(&mut self, agent: &AgentId) {
+        self.count(agent, true);
+        self.undo.push((agent.clone(), true));
+    }
+
+    pub(super) fn closed(&mut self, agent: &AgentId) {
+        self.count(agent, false);
+        self.undo.push((agent.clone(), false));
+    }
+
+    fn count(&mut self, agent: &AgentId, more: bool) {
+        let count = self.by_agent.entry(agent.clone()).or_default();
+        *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.by_agent.remove(agent);
+        }
+    }
+
+    fn undo(&mut self) {
+        while let Some((agent, opened)) = self.undo.pop() {
+            self.count(&agent, !opened);
+        }
+    }
+}
+
+struct Scribe {
+    writer: SqlitePool,
+    memory: Memory,
+}
+
+impl Scribe {
+    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(GROUP_WRITES_MAX);
+        while queue.recv_many(&mut jobs, GROUP_WRITES_MAX).await > 0 {
+            let (writes, waiting): (Vec<_>, Vec<_>) =
+                jobs.drain(..).map(|job| (job.write, job.done)).unzip();
+            for (written, done) in self.flush(&writes).await.into_iter().zip(waiting) {
+                // Who does not wait any more finds it in the store.
+                let _ = done.send(written);
+            }
+        }
+    }
+
+    /// All in one transaction; each in its own, where one spoils that.
+    async fn flush(&mut self, writes: &[Write]) -> Vec<Result<Written, StoreError>> {
+        match self.together(writes).await {
+            Ok(written) => written,
+            Err(error) if writes.len() == 1 => vec![Err(error)],
+            Err(error) => {
+                tracing::error!(%error, "payments cannot be stored together; each is tried alone");
+                let mut all = Vec::with_capacity(writes.len());
+                for write in writes {
+                    let alone = self.together(std::slice::from_ref(write)).await;
+                    all.extend(alone.unwrap_or_else(|error| vec![Err(error)]));
+                }
+                all
+            }
+        }
+    }
+
+    async fn together(
+        &mut self,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
+        let done = self.in_one_transaction(writes).await;
+        if done.is_err() {
+            self.memory.tail = None;
+            self.memory.open.undo();
+        }
+        self.memory.open.undo.clear();
+        done
+    }
+
+    async fn in_one_transaction(
+        &mut self,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Written, StoreError>>, StoreError> {
+        let mut transaction = begin(&self.writer).await?;
+        let mut all = Vec::with_capacity(writes.len());
+        for write in writes {
+            let memory = &mut self.memory;
+            let written = match write {
+                Write::Insert(new) => writes::insert(&mut transaction, memory, new).await,
+                Write::Change(what) => {
+                    let (from, change) = what.as_ref();
+                    writes::change(&mut transaction, memory, from, change).await
+                }
+            };
+            match written {
+                Err(error @ StoreError::Sql(_)) => return Err(error),
+                // The others wrote nothing.
+                written => all.push(written),
+            }
+        }
+        transaction.commit().await?;
+        Ok(all)
+    }
+}
