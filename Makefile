@@ -25,11 +25,13 @@ test: build ## All tests, on real processes, real chains and the official peers
 
 bench: setup ## Measure, and write BENCHMARKS.md and BENCHMARKS.json
 	@cargo build --release --workspace --bins --examples
+	@cargo build --release --workspace --features tercet-tests/insecure-dealer --bin tercet-load
 	@target/release/tercet-bench
 
 lint: ## Format, clippy and the dependency rules
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
+	@cargo clippy --workspace --all-targets --locked --features tercet-tests/insecure-dealer -- -D warnings
 	@$(MAKE) --no-print-directory deny
 
 deny: ## Bans, licences and sources (needs cargo-deny)

@@ -250,6 +250,21 @@ impl NodeHandle {
         self.signer.wallets()
     }
 
+    /// INSECURE: fills the stock from a seed, for load tests alone
+    /// ([`Signer::insecurely_deal`]).
+    ///
+    /// # Errors
+    /// [`GateError`](tercet_signer::gate::GateError) for a wallet of which this node has no share.
+    #[cfg(feature = "insecure-dealer")]
+    pub async fn insecurely_deal(
+        &self,
+        wallet: alloy_primitives::Address,
+        seed: &[u8; 32],
+        numbers: std::ops::Range<u64>,
+    ) -> Result<usize, tercet_signer::gate::GateError> {
+        self.signer.insecurely_deal(wallet, seed, numbers).await
+    }
+
     /// How far ceremonies are, from now on. A reader that is slow misses reports.
     #[must_use]
     pub fn progress(&self) -> broadcast::Receiver<CeremonyProgress> {

@@ -5,6 +5,9 @@
 
 pub mod chain;
 pub mod cluster;
+pub mod cost;
 pub mod invariants;
+#[cfg(feature = "insecure-dealer")]
+pub mod load;
 pub mod local_key;
 pub mod peers;

@@ -54,6 +54,10 @@ async fn main() -> anyhow::Result<()> {
     let (alone, rest) = intents.split_at(usize::try_from(one_by_one)?);
     let (last, together) = rest.split_last().context("no intents")?;
 
+    println!(
+        "{}",
+        json!({"name": "stage_open_us", "value": open_us(&journal, alone)?, "unit": "us"})
+    );
     let mut took_ms = Vec::new();
     for intent in alone {
         let begun = Instant::now();
@@ -85,6 +89,19 @@ async fn main() -> anyhow::Result<()> {
     ensure!(admit(&journal, last.clone()).await.is_err(), "one more than fits was admitted");
     journal.close().await?;
     Ok(())
+}
+
+/// The median of finding out what an agent signed: canonical JSON, Ed25519, the times in it.
+fn open_us(journal: &Journal, intents: &[SignedIntent]) -> anyhow::Result<f64> {
+    let mut took_us = Vec::new();
+    for intent in intents {
+        let (intent, roll) = (intent.clone(), journal.roll());
+        let begun = Instant::now();
+        std::hint::black_box(intent.open_intent(&*roll, now())?);
+        took_us.push(begun.elapsed().as_secs_f64() * 1_000_000.0);
+    }
+    took_us.sort_by(f64::total_cmp);
+    took_us.get(took_us.len() / 2).copied().context("no intents")
 }
 
 async fn admit(journal: &Journal, intent: SignedIntent) -> anyhow::Result<()> {

@@ -19,6 +19,8 @@ mod ceremony;
 mod crash;
 mod documents;
 mod error;
+#[cfg(feature = "insecure-dealer")]
+mod insecure_dealer;
 mod meeting;
 mod outcome;
 mod part;

@@ -17,6 +17,7 @@
 
 #[cfg(feature = "insecure-dealer")]
 #[allow(non_snake_case, reason = "the names of the paper")]
+#[allow(clippy::arithmetic_side_effects, reason = "scalars and points do not overflow")]
 mod insecure_dealer;
 
 use std::fmt;

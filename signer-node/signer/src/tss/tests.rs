@@ -5,8 +5,6 @@
 #[path = "../../tests/support/table.rs"]
 mod table;
 
-#[cfg(feature = "insecure-dealer")]
-mod dealt;
 mod faults;
 mod image;
 mod presigned;

@@ -51,7 +51,7 @@ pub(crate) async fn policy(scale: Scale, figures: &mut Figures) -> Result<()> {
 pub(crate) async fn admit(scale: Scale, figures: &mut Figures) -> Result<()> {
     let (alone, together) = (scale.of(2_000, 200), scale.of(8_000, 640));
     let lines = run("bench-admit", &[alone, together]).await?;
-    for name in ["admit_p50_ms", "admit_p99_ms", "admits_per_s"] {
+    for name in ["stage_open_us", "admit_p50_ms", "admit_p99_ms", "admits_per_s"] {
         figures.add(name, value(&lines, name)?)?;
     }
     figures.note(format!(
@@ -84,6 +84,29 @@ pub(crate) async fn sign(scale: Scale, figures: &mut Figures) -> Result<()> {
     figures.note(format!(
         "Signing: CPU of both parties together, {runs} alternating runs; ours took {wall_ms:.0} ms \
          from start to signature."
+    ));
+    Ok(())
+}
+
+/// A presignature by two parties against the bare library, and its use.
+pub(crate) async fn presign(scale: Scale, figures: &mut Figures) -> Result<()> {
+    let runs = scale.of(15, 3);
+    let lines = run("bench-presign", &[runs]).await?;
+    let name = "presign_cpu_ratio";
+    figures.add(name, value(&lines, name)?)?;
+    let made_s = field(&lines, name, "ours_mean_s")?;
+    figures.add("presign_cpu_s", made_s)?;
+    figures.add("bare_presign_cpu_s", field(&lines, name, "bare_mean_s")?)?;
+    figures.add("presignatures_per_core_s", made_s.recip())?;
+    let (issue_us, finish_us) = (value(&lines, "issue_us")?, value(&lines, "finish_us")?);
+    figures.add("stage_partial_us", issue_us)?;
+    figures.add("stage_combine_us", finish_us)?;
+    figures.add("online_step_us", issue_us + finish_us)?;
+    figures.note(format!(
+        "Presignatures: CPU of both parties together, {runs} alternating runs; each was used for a \
+         signature, whose online step on one side is issuing a part and finishing with the peer's: \
+         both parts checked against what was committed to, the signature verified by another \
+         implementation and recovered to the wallet."
     ));
     Ok(())
 }

@@ -52,19 +52,63 @@ const KNOWN: &[(&str, &str, Option<f64>, Better)] = &[
     ("admit_p50_ms", "ms", None, Better::Lower),
     ("admit_p99_ms", "ms", None, Better::Lower),
     ("admits_per_s", "1/s", None, Better::Higher),
+    ("authorize_p50_ms", "ms", Some(5.0), Better::Lower),
+    ("authorize_p95_ms", "ms", None, Better::Lower),
+    ("authorize_p99_ms", "ms", Some(15.0), Better::Lower),
+    ("authorize_per_s", "1/s", Some(500.0), Better::Higher),
+    ("authorize_loaded_p50_ms", "ms", None, Better::Lower),
+    ("authorize_loaded_p99_ms", "ms", None, Better::Lower),
+    ("authorize_cpu_ms", "ms", None, Better::Lower),
+    ("authorize_per_s_1", "1/s", None, Better::Higher),
+    ("authorize_per_s_2", "1/s", None, Better::Higher),
+    ("authorize_per_s_4", "1/s", None, Better::Higher),
+    ("authorize_per_s_8", "1/s", None, Better::Higher),
+    ("authorize_per_s_16", "1/s", None, Better::Higher),
+    ("authorize_per_s_32", "1/s", None, Better::Higher),
+    ("authorize_per_s_64", "1/s", None, Better::Higher),
+    ("authorize_p99_ms_1", "ms", None, Better::Lower),
+    ("authorize_p99_ms_2", "ms", None, Better::Lower),
+    ("authorize_p99_ms_4", "ms", None, Better::Lower),
+    ("authorize_p99_ms_8", "ms", None, Better::Lower),
+    ("authorize_p99_ms_16", "ms", None, Better::Lower),
+    ("authorize_p99_ms_32", "ms", None, Better::Lower),
+    ("authorize_p99_ms_64", "ms", None, Better::Lower),
+    ("overload_offered_per_s", "1/s", None, Better::Higher),
+    ("overload_signed_per_s", "1/s", None, Better::Higher),
+    ("overload_signed_p99_ms", "ms", None, Better::Lower),
+    ("overload_shed_share", "ratio", None, Better::Lower),
+    ("stage_parse_us", "us", None, Better::Lower),
+    ("stage_authenticate_us", "us", None, Better::Lower),
+    ("stage_open_us", "us", None, Better::Lower),
+    ("stage_journal_us", "us", None, Better::Lower),
+    ("stage_partial_us", "us", None, Better::Lower),
+    ("stage_combine_us", "us", None, Better::Lower),
+    ("online_step_us", "us", None, Better::Lower),
+    ("presign_cpu_ratio", "ratio", Some(1.10), Better::Lower),
+    ("presign_cpu_s", "s", None, Better::Lower),
+    ("bare_presign_cpu_s", "s", None, Better::Lower),
+    ("presignatures_per_core_s", "1/s", None, Better::Higher),
+    ("cpu_s_per_1000_payments", "s", None, Better::Lower),
+    ("usd_per_1000_payments", "USD", None, Better::Lower),
+    ("operator_rss_no_stock_mib", "MiB", None, Better::Lower),
+    ("operator_rss_full_stock_mib", "MiB", None, Better::Lower),
+    ("stock_bytes_per_presignature", "B", None, Better::Lower),
     ("primes_cpu_mean_s", "s", Some(15.0), Better::Lower),
     ("interactive_sign_cpu_ratio", "ratio", Some(1.10), Better::Lower),
     ("interactive_sign_cpu_s", "s", None, Better::Lower),
     ("bare_sign_cpu_s", "s", None, Better::Lower),
     ("wallet_create_p50_ms", "ms", None, Better::Lower),
     ("wallet_create_p95_ms", "ms", Some(100.0), Better::Lower),
+    ("wallet_create_p95_last_ms", "ms", None, Better::Lower),
     ("coordinator_rss_mib", "MiB", Some(40.0), Better::Lower),
     ("node_rss_mib", "MiB", Some(60.0), Better::Lower),
+    ("coordinator_rss_all_wallets_mib", "MiB", None, Better::Lower),
+    ("node_rss_all_wallets_mib", "MiB", None, Better::Lower),
     ("x402_paid_p50_ms", "ms", None, Better::Lower),
     ("x402_paid_p95_ms", "ms", None, Better::Lower),
     ("x402_official_p50_ms", "ms", None, Better::Lower),
     ("x402_paid_ratio", "ratio", Some(1.25), Better::Lower),
-    ("x402_interactive_authorize_p50_ms", "ms", None, Better::Lower),
+    ("x402_authorize_p50_ms", "ms", None, Better::Lower),
     ("receipt_check_p99_ms", "ms", Some(1.0), Better::Lower),
 ];
 
@@ -92,6 +136,11 @@ impl Figures {
         println!("  {name:34} {} {unit}{verdict}", figure.value);
         self.found.push(figure);
         Ok(())
+    }
+
+    /// The value of a figure that was found.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.found.iter().find(|figure| figure.name == name).map(|figure| figure.value)
     }
 
     /// Adds a sentence.

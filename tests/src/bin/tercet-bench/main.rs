@@ -7,19 +7,23 @@
 //! Does not show: a network between the parties, or a disk other than this one. All processes share
 //! the cores of this machine.
 //!
-//! `tercet-bench [quick] [PART..]`: `quick` makes few of each; parts are `policy admit primes sign
-//! wallets purchases`, all of them if none is named, and only then are the files written.
+//! `tercet-bench [quick] [PART..]`: `quick` makes few of each; parts are `policy admit stages sign
+//! presign load wallets purchases primes`, all of them if none is named, and only then are the files
+//! written.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a measuring program says what it does and what it found"
 )]
 
+mod cost;
 mod examples;
 mod figures;
 mod house;
+mod load;
 mod purchases;
 mod report;
+mod stages;
 mod wallets;
 
 use std::process::ExitCode;
@@ -29,7 +33,8 @@ use anyhow::Result;
 use self::figures::Figures;
 
 /// The parts, in the order in which they run.
-const PARTS: [&str; 6] = ["policy", "admit", "sign", "wallets", "purchases", "primes"];
+const PARTS: [&str; 9] =
+    ["policy", "admit", "stages", "sign", "presign", "load", "wallets", "purchases", "primes"];
 
 /// How many of each.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +68,9 @@ async fn main() -> ExitCode {
             }
         }
     }
+    if named.is_empty() {
+        derive(&mut figures);
+    }
     let written = if named.is_empty() { report::write(&figures) } else { Ok(()) };
     if let Err(error) = &written {
         eprintln!("the report is not written: {error:#}");
@@ -70,12 +78,26 @@ async fn main() -> ExitCode {
     if written.is_ok() && figures.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// What follows from figures of several parts.
+fn derive(figures: &mut Figures) {
+    let derivations = [("stages", stages::derive as fn(&mut Figures) -> _), ("cost", cost::derive)];
+    for (what, derive) in derivations {
+        if let Err(error) = derive(figures) {
+            eprintln!("{what}: {error:#}");
+            figures.failed(what, &error);
+        }
+    }
+}
+
 async fn measure(part: &str, scale: Scale, figures: &mut Figures) -> Result<()> {
     match part {
         "policy" => examples::policy(scale, figures).await,
         "admit" => examples::admit(scale, figures).await,
         "primes" => examples::primes(scale, figures).await,
+        "stages" => stages::measure(scale, figures),
         "sign" => examples::sign(scale, figures).await,
+        "presign" => examples::presign(scale, figures).await,
+        "load" => load::measure(scale, figures).await,
         "wallets" => wallets::measure(scale, figures).await,
         _ => purchases::measure(scale, figures).await,
     }

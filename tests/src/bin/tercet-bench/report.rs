@@ -1,5 +1,7 @@
 //! `BENCHMARKS.md` for people, `BENCHMARKS.json` for programs.
 
+mod tables;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
@@ -31,10 +33,9 @@ fn table(figures: &Figures, [commit, rig, date]: [&str; 3]) -> String {
          journals on disk.\n\n| name | value | unit | target | |\n|---|---:|---|---:|---|\n"
     );
     figures.found.iter().for_each(|figure| text.push_str(&row(figure)));
-    text.push_str(
-        "\nNot measured yet: `authorize_*` and `presign_cpu_ratio` (there are no \
-        presignatures), `mpp_*` (there are no channels).\n\n## Notes\n\n",
-    );
+    text.push_str(&tables::stages(figures));
+    text.push_str(&tables::agents(figures));
+    text.push_str("\nNot measured yet: `mpp_*` (there are no channels).\n\n## Notes\n\n");
     for note in &figures.notes {
         // Writing to a string does not fail.
         let _ = writeln!(text, "- {note}");
