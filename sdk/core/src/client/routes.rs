@@ -172,7 +172,7 @@ impl Client {
     /// `POST /v1/payments`: waits for the signature. Repeated when the line breaks: the intent's id
     /// makes it the same payment.
     pub async fn create_payment(&self, intent: SignedIntent) -> Result<PaymentView, ClientError> {
-        let body = json(&CreatePayment { intent })?;
+        let body = json(&CreatePayment { intent, part: None })?;
         let mut pause = Duration::from_millis(RETRY_PAUSE_MS);
         for _ in 1..PAYMENT_TRIES_MAX {
             match self.call(Method::POST, "/v1/payments", body.clone()).await {
