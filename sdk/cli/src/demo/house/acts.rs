@@ -169,7 +169,7 @@ impl AgentLine<'_> {
     /// # Errors
     /// [`ActError`].
     pub async fn pay(&self, intent: SignedIntent) -> Result<PaymentView, ActError> {
-        self.send(Method::POST, "/v1/payments", &CreatePayment { intent }).await
+        self.send(Method::POST, "/v1/payments", &CreatePayment { intent, part: None }).await
     }
 
     /// Where a payment stands.
