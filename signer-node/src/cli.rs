@@ -17,6 +17,7 @@ use crate::config::NodeConfig;
 use crate::handle::NodeHandle;
 use crate::init::init;
 use crate::logs::install_logs;
+use crate::shared::Housed;
 use crate::start::{self, StartOptions};
 
 /// An error with its causes, each told once: most of our errors name their cause in their own text.
@@ -151,7 +152,7 @@ impl Run {
             let (protection, reason) = (missing.protection, &missing.reason);
             tracing::warn!(protection, reason, "the kernel does not give a protection");
         }
-        let insecure_crash_at = self.insecure_crash_at;
+        let (insecure_crash_at, socket) = (self.insecure_crash_at, config.socket.clone());
         let options = StartOptions { insecure_crash_at, ..StartOptions::default() };
         let (mut term, mut int) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -162,6 +163,7 @@ impl Run {
             _ = int.recv() => return Ok(()),
         };
         tracing::info!(?node, "started");
+        let node = Housed::open(node, socket.as_ref()).await?;
         tokio::select! {
             _ = term.recv() => {}
             _ = int.recv() => {}

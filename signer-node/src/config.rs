@@ -6,6 +6,7 @@
 //! Does not protect against: an owner of the file who pins the wrong authority.
 
 mod place;
+mod socket;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use tercet_signer::vault::PRIME_SETS_MAX;
 use url::Url;
 
 pub use self::place::{BadPlace, CoordinatorUrl, HealthAddress};
+pub use self::socket::{NameOrId, SOCKET_PATH_BYTES_MAX, SOCKET_USERS_MAX, SocketConfig};
 
 /// Largest configuration file, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -61,6 +63,9 @@ pub struct NodeConfig {
     pub coordinator: CoordinatorUrl,
     /// Loopback address of `/livez` and `/readyz`, `127.0.0.1:9101`; without it there is none.
     pub health: Option<HealthAddress>,
+    /// Where an agent's processes speak to this node, which keeps their share and their stock of
+    /// presignatures; without it nobody does.
+    pub socket: Option<SocketConfig>,
     /// Where the passphrase of the home comes from.
     pub passphrase: PassphraseConfig,
     /// The keys that may enrol agents and loosen policies: `keys` (hexadecimal) and `threshold`.
@@ -303,6 +308,26 @@ pub enum ConfigError {
         /// Why not.
         fault: BadEndpoints,
     },
+    /// A socket for a node that is no agent's.
+    #[error("[socket] is for the role agent, and the configuration is of role {role}")]
+    SocketRole {
+        /// Of the file.
+        role: Party,
+    },
+    /// A socket where there can be none.
+    #[error("{path} has {bytes} bytes; a socket's path has at most {SOCKET_PATH_BYTES_MAX}")]
+    SocketPath {
+        /// The path, with the folder of the file before it.
+        path: PathBuf,
+        /// Its length, in bytes.
+        bytes: usize,
+    },
+    /// Nobody, or too many.
+    #[error("socket.users lists {users}; there must be 1 to {SOCKET_USERS_MAX}")]
+    SocketUsers {
+        /// How many.
+        users: usize,
+    },
     /// The role of the command line is another.
     #[error("--role {asked} was asked for, and the configuration is of role {configured}")]
     OtherRole {
@@ -363,6 +388,9 @@ impl NodeConfig {
         if let Some(value) = self.primes.stock.filter(|stock| *stock > PRIME_SETS_MAX) {
             return Err(ConfigError::PrimeStock { value });
         }
+        if let Some(socket) = &self.socket {
+            socket.check(self.role)?;
+        }
         self.check_chains()
     }
 
@@ -378,7 +406,9 @@ impl NodeConfig {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        let paths = [Some(&mut self.home), self.own_policy.as_mut(), self.passphrase.file.as_mut()];
+        let socket = self.socket.as_mut().map(|socket| &mut socket.path);
+        let paths =
+            [Some(&mut self.home), self.own_policy.as_mut(), self.passphrase.file.as_mut(), socket];
         for path in paths.into_iter().flatten().chain(&mut self.policies) {
             *path = folder.join(&*path);
         }

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tercet_policy::document::ContentHash;
 use tercet_policy::party::{NodeId, Party};
 use tercet_policy::rows::TripRow;
@@ -34,7 +34,7 @@ pub struct HealthError {
 }
 
 /// What `/readyz` answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Readiness {
     /// Whether a payment could be signed now, as far as this node is concerned.
     pub ready: bool,

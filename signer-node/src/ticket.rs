@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tercet_api::relay::FailureKind;
 use tercet_policy::intent::IntentId;
 use tercet_policy::payload::FinishedPayment;
@@ -29,7 +30,8 @@ pub enum PaymentEnd {
 }
 
 /// Why this node did not sign.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", content = "said", rename_all = "snake_case")]
 pub enum NotPaid {
     /// This node's own rules or records say no.
     #[error("{0}")]
@@ -61,6 +63,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// A ticket of a node elsewhere: its ends come through `ends`.
+    #[must_use]
+    pub const fn over(intent: IntentId, ends: mpsc::Receiver<PaymentEnd>) -> Self {
+        Self { intent, ends }
+    }
+
     /// The intent it is for.
     #[must_use]
     pub const fn intent(&self) -> IntentId {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use reqwest::{Request, Response, StatusCode};
+use tercet_api::payment::SigningWay;
 use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, X402Exact};
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::eip3009_nonce;
@@ -37,7 +38,7 @@ use crate::error::{Declined, Error, OutcomeUnknown};
 use crate::journal::{Journal, NotBegun, Purchase, State};
 use crate::receipt::Receipt;
 use crate::rules::{CHALLENGE_AGE_SECONDS_MAX, FetchRules, VALIDITY_SECONDS_MIN};
-use crate::seam::{Clock, Evidence, Fate, PayError, Payer};
+use crate::seam::{Clock, Evidence, Fate, PayError, Payer, Signed};
 use crate::wire::{Challenge, PaymentHeader};
 
 /// What a buyer is put together from.
@@ -210,30 +211,31 @@ impl Buyer {
         mut purchase: Purchase,
         attempt: Attempt,
     ) -> Result<Fetched, Error> {
-        let header = self.authorize(&mut purchase, attempt).await?;
+        let Signed { payment: header, by } = self.authorize(&mut purchase, attempt).await?;
         let now = self.parts.clock.now();
         self.parts.journal.mark_sent(&mut purchase, header.hash(), now).await?;
         let answer = self.send_paid(ask, &header).await?;
         drop(header);
-        self.conclude(ask, purchase, answer).await
+        self.conclude(ask, Sent { purchase, signed_by: by }, answer).await
     }
 
     async fn authorize(
         &self,
         purchase: &mut Purchase,
         attempt: Attempt,
-    ) -> Result<PaymentHeader, Error> {
+    ) -> Result<Signed<PaymentHeader>, Error> {
         let intent = purchase.intent.id;
         let payer = &self.parts.payer;
-        let made = match payer.sign(purchase.intent.clone()) {
+        let made = match payer.sign(purchase.intent.clone()).await {
             Ok(signed) => payer.authorize(signed).await,
             Err(error) => Err(error),
         };
         let failed =
             |detail: &str| Error::NotSigned { intent, retryable: false, detail: detail.to_owned() };
         match made {
-            Ok(payment) if is_of(&payment, purchase) => {
+            Ok(Signed { payment, by }) if is_of(&payment, purchase) => {
                 PaymentHeader::new(&purchase.requirement, purchase.resource.as_deref(), &payment)
+                    .map(|payment| Signed { payment, by })
                     .map_err(|_| failed("the payment has no JSON form"))
             }
             Ok(_) => Err(failed("the signed authorization is not the intent's")),
@@ -263,6 +265,12 @@ impl Buyer {
             .unwrap_or_else(|| Receipt::unproven(&purchase.intent, why, self.parts.clock.now()));
         Err(Error::PaidNotDelivered { receipt: Box::new(receipt) })
     }
+}
+
+/// A purchase whose payment went out.
+struct Sent {
+    purchase: Purchase,
+    signed_by: SigningWay,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use ed25519_dalek::SigningKey;
 use tercet_api::auth::{self, RequestParts, SignatureHeaders};
 use tercet_policy::party::NodeId;
@@ -43,20 +44,22 @@ pub const PAYMENT_TRIES_MAX: u32 = 3;
 pub const RETRY_PAUSE_MS: u64 = 200;
 
 /// Signs requests under a node's name, each with a fresh nonce.
+#[async_trait]
 pub trait SignRequests: Send + Sync {
     /// Signs one request.
     ///
     /// # Errors
-    /// [`ClientError::NoRandomness`], [`ClientError::Closed`].
-    fn sign_request(
+    /// [`ClientError::NoRandomness`], [`ClientError::Closed`], [`ClientError::NotSigned`].
+    async fn sign_request(
         &self,
         parts: &RequestParts<'_>,
         now: UnixSeconds,
     ) -> Result<SignatureHeaders, ClientError>;
 }
 
+#[async_trait]
 impl SignRequests for NodeIdentity {
-    fn sign_request(
+    async fn sign_request(
         &self,
         parts: &RequestParts<'_>,
         now: UnixSeconds,
@@ -85,8 +88,9 @@ impl fmt::Debug for NamedKey {
     }
 }
 
+#[async_trait]
 impl SignRequests for NamedKey {
-    fn sign_request(
+    async fn sign_request(
         &self,
         parts: &RequestParts<'_>,
         now: UnixSeconds,

@@ -31,6 +31,7 @@ pub mod declare;
 pub mod error;
 pub mod journal;
 mod net;
+pub mod node;
 pub mod receipt;
 pub mod rules;
 pub mod seam;

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
+use tercet_api::payment::SigningWay;
 use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{IntentId, Payment, PaymentIntent};
@@ -33,6 +34,10 @@ pub struct Receipt {
     /// EIP-3009 nonce, for an x402 payment: with the wallet it names the payment on chain, which a
     /// transaction alone does not, as one may carry several payments.
     pub nonce: Option<B256>,
+    /// How it was signed: with a presignature in one round trip, or in rounds between the nodes.
+    /// Nothing where this process did not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<SigningWay>,
     /// The transaction that settled it, as far as the chain shows one.
     pub transaction: Option<B256>,
     /// Its block.
@@ -105,6 +110,7 @@ impl Receipt {
             token,
             chain,
             nonce: nonce(intent),
+            signed_by: None,
             transaction: None,
             block: None,
             verified: false,

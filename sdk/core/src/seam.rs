@@ -5,7 +5,7 @@
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tercet_api::payment::RefusalBy;
+use tercet_api::payment::{RefusalBy, SigningWay};
 use tercet_policy::chain::Chain;
 use tercet_policy::intent::{PaymentIntent, SignedIntent};
 use tercet_policy::money::Amount;
@@ -19,15 +19,15 @@ pub trait Payer: Send + Sync {
     /// The agent's signature under an intent.
     ///
     /// # Errors
-    /// [`PayError::Failed`] for an intent without canonical form.
-    fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError>;
+    /// [`PayError::Failed`] for an intent without canonical form, and where the node is away.
+    async fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError>;
 
     /// The wallet's authorization for an x402 intent. The same intent may be given again, after a
     /// crash for one, and yields the same authorization under a new signature.
     ///
     /// # Errors
     /// [`PayError`].
-    async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError>;
+    async fn authorize(&self, intent: SignedIntent) -> Result<Signed<Eip3009Payment>, PayError>;
 
     /// Tells the coordinator what became of a payment that no chain can tell. It lowers the trust
     /// in who was paid; the same report again changes nothing.
@@ -35,6 +35,15 @@ pub trait Payer: Send + Sync {
     /// # Errors
     /// [`PayError`]; the report was not taken.
     async fn report(&self, intent: PaymentIntent, outcome: ReportKind) -> Result<(), PayError>;
+}
+
+/// What was signed, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed<T> {
+    /// Ready to use.
+    pub payment: T,
+    /// Whether it took one round trip or rounds between the nodes.
+    pub by: SigningWay,
 }
 
 /// Why there is no signature.

@@ -1,12 +1,12 @@
-//! An agent's wallet: one share of its key in this process, the other at the operator.
+//! An agent's wallet: one share of its key at the agent's node, the other at the operator.
 //!
-//! Promises: opening it starts the agent's signer node in process, finds the wallet whose share is
-//! in the home, and looks at the chain for whatever an earlier process left open. Every payment is
-//! asked of the coordinator, judged by both nodes, and believed settled only when this process's
-//! own endpoints show it.
+//! Promises: opening it starts the agent's signer node in this process, or finds the one that runs
+//! beside it ([`crate::node`]); then the wallet whose share is there; then it looks at the chain for
+//! whatever an earlier process left open. Every payment is asked of the coordinator, judged by both
+//! nodes, and believed settled only when this process's own endpoints show it.
 //!
-//! Refuses: a home without a wallet, rules that name a chain without endpoints, two processes in
-//! one home.
+//! Refuses: a node without a wallet, rules that name a chain without endpoints, two nodes in one
+//! home.
 //!
 //! Does not protect against: whoever controls this process. It can spend what the policy allows,
 //! and no more.
@@ -29,15 +29,11 @@ use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::intent::{IntentId, Service};
 use tercet_policy::party::AgentId;
 use tercet_policy::report::ReportKind;
-use tercet_signer_node::{NodeHandle, Readiness};
-use tokio::time::sleep;
+use tercet_signer_node::Readiness;
 
-pub use self::config::{RULES_FILE, WalletConfig};
+pub use self::config::{Housing, RULES_FILE, WalletConfig};
 pub use self::evidence::ChainEvidence;
 pub use self::pay::{PAYMENT_SECONDS_MAX, Paid};
-
-/// Time between two looks whether the last call that uses the node is over, in milliseconds.
-const LAST_CALL_PAUSE_MS: u64 = 5;
 
 use self::house::House;
 use self::payer::HousedPayer;
@@ -46,6 +42,7 @@ use crate::client::{Client, Credentials, PaymentsAsked};
 use crate::declare::Declaration;
 use crate::error::{BadRequest, Error};
 use crate::journal::{Journal, Purchase};
+use crate::node::AsAgent;
 use crate::seam::{PayError, Payer as _, SystemClock};
 
 /// A wallet, open.
@@ -55,17 +52,18 @@ pub struct Wallet {
     evidence: Arc<ChainEvidence>,
     client: Client,
     journal: Journal,
-    node: Arc<NodeHandle>,
+    house: House,
     agent: AgentId,
     address: Address,
 }
 
 impl Wallet {
-    /// Opens the wallet of a home folder or of an agent node's configuration file (`agent.toml`),
-    /// with the rules of [`RULES_FILE`] beside it, if that is there.
+    /// Opens the wallet of a folder with an agent node's configuration (`agent.toml`), with
+    /// [`RULES_FILE`], or with both; or of one such file. What [`WalletConfig::read`] reads.
     ///
     /// # Errors
-    /// [`Error::NotReady`] for a configuration or home that is not one to start with.
+    /// [`Error::NotReady`] for a configuration or home that is not one to start with, and for a
+    /// node beside this process that does not answer.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with(WalletConfig::read(path.as_ref())?).await
     }
@@ -76,12 +74,11 @@ impl Wallet {
     /// As for [`Wallet::open`].
     pub async fn open_with(config: WalletConfig) -> Result<Self, Error> {
         let evidence = Arc::new(ChainEvidence::new(&config)?);
-        let starting = NodeHandle::start_with(config.node.clone(), config.start);
-        let node = Arc::new(Box::pin(starting).await.map_err(not_ready)?);
-        match Self::move_in(config, evidence, Arc::clone(&node)).await {
-            Ok(wallet) => Ok(wallet),
+        let house = House::open(&config).await?;
+        match Rooms::find(&config, &house).await {
+            Ok(rooms) => Self::move_in(config, evidence, house, rooms).await,
             Err(error) => {
-                stop(node).await;
+                house.close().await;
                 Err(error)
             }
         }
@@ -90,17 +87,12 @@ impl Wallet {
     async fn move_in(
         config: WalletConfig,
         evidence: Arc<ChainEvidence>,
-        node: Arc<NodeHandle>,
+        house: House,
+        rooms: Rooms,
     ) -> Result<Self, Error> {
-        let home = config.node.home.clone();
-        let base = config.node.coordinator.origin().clone();
-        let house = House::new(&node);
-        let agent = AgentId::new(node.identity().keys().id.as_str()).map_err(not_ready)?;
-        let address = config::pick_wallet(&node, &agent, config.wallet)?;
-        let client = Client::new(base, Credentials::Node(Arc::new(house.clone())))?;
-        let payer = Arc::new(HousedPayer::new(house, client.clone()));
-        let journal = Journal::open(&home).await?;
-        let buyer = Buyer::new(BuyerParts {
+        let Rooms { agent, address, client, journal } = rooms;
+        let payer = Arc::new(HousedPayer::new(Arc::clone(&house.node), client.clone()));
+        let parts = BuyerParts {
             wallet: address,
             agent: agent.clone(),
             rules: config.rules,
@@ -108,12 +100,28 @@ impl Wallet {
             payer: Arc::clone(&payer) as _,
             evidence: Arc::clone(&evidence) as _,
             clock: Arc::new(SystemClock),
-        })?;
-        let wallet = Self { buyer, payer, evidence, client, journal, node, agent, address };
-        for standing in wallet.resume().await? {
-            tracing::info!(intent = %standing.intent, state = %standing.state, "left open earlier");
+        };
+        let buyer = match Buyer::new(parts) {
+            Ok(buyer) => buyer,
+            Err(error) => {
+                drop(payer);
+                house.close().await;
+                return Err(error);
+            }
+        };
+        let wallet = Self { buyer, payer, evidence, client, journal, house, agent, address };
+        match wallet.resume().await {
+            Ok(standings) => {
+                for Standing { intent, state, .. } in standings {
+                    tracing::info!(%intent, %state, "left open earlier");
+                }
+                Ok(wallet)
+            }
+            Err(error) => {
+                wallet.close().await;
+                Err(error)
+            }
         }
-        Ok(wallet)
     }
 
     /// The wallet's address.
@@ -135,9 +143,11 @@ impl Wallet {
     }
 
     /// Whether the agent's node could sign now.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.node.readiness()
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if it does not answer.
+    pub async fn readiness(&self) -> Result<Readiness, Error> {
+        self.house.node.readiness().await.map_err(not_ready)
     }
 
     /// Waits until the coordinator is reached.
@@ -145,7 +155,7 @@ impl Wallet {
     /// # Errors
     /// [`Error::NotReady`] after `patience`.
     pub async fn wait_connected(&self, patience: Duration) -> Result<(), Error> {
-        self.node.wait_connected(patience).await.map_err(not_ready)
+        self.house.node.wait_connected(patience).await.map_err(not_ready)
     }
 
     /// Fetches a resource, and pays for it once if the service asks and the rules agree.
@@ -252,30 +262,42 @@ impl Wallet {
         self.buyer.trust_payee(service, chain, payee).await
     }
 
-    /// Stops the node in order. The home may be opened again at once.
+    /// Stops a node of this process in order; its home may be opened again at once. One beside this
+    /// process runs on.
     pub async fn close(self) {
-        let Self { buyer, payer, client, journal, node, .. } = self;
+        let Self { buyer, payer, client, journal, house, .. } = self;
         drop((buyer, payer, client));
         journal.close().await;
-        stop(node).await;
+        house.close().await;
+    }
+}
+
+/// What a wallet is, once its node is found.
+struct Rooms {
+    agent: AgentId,
+    address: Address,
+    client: Client,
+    journal: Journal,
+}
+
+impl Rooms {
+    async fn find(config: &WalletConfig, house: &House) -> Result<Self, Error> {
+        let node = &house.node;
+        let keys = node.keys().await.map_err(not_ready)?;
+        let agent = AgentId::new(keys.id.as_str()).map_err(not_ready)?;
+        let held = node.wallets().await.map_err(not_ready)?;
+        let address = config::pick_wallet(&held, &agent, config.wallet)?;
+        node.wake(address).await;
+        let credentials = Credentials::Node(Arc::new(AsAgent(Arc::clone(node))));
+        let client = Client::new(config.coordinator.origin().clone(), credentials)?;
+        let journal = Journal::open(&config.purchases).await?;
+        Ok(Self { agent, address, client, journal })
     }
 }
 
 impl std::fmt::Debug for Wallet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Wallet({} of {})", self.address, self.agent)
-    }
-}
-
-/// Stops a node that nobody needs any more. What is left of it elsewhere holds it weakly, but for the
-/// moment of a call.
-async fn stop(mut node: Arc<NodeHandle>) {
-    loop {
-        match Arc::try_unwrap(node) {
-            Ok(node) => return node.stop().await,
-            Err(shared) => node = shared,
-        }
-        sleep(Duration::from_millis(LAST_CALL_PAUSE_MS)).await;
     }
 }
 

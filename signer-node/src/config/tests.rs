@@ -107,6 +107,34 @@ fn the_relay_is_dialled_at_its_path() {
     assert_eq!(relay("http://127.0.0.1:7070"), "ws://127.0.0.1:7070/v1/relay");
 }
 
+/// The usual configuration with a socket.
+fn with_socket(role: &str, section: &str) -> Result<NodeConfig, String> {
+    parse(&format!("{}\n[socket]\n{section}\n", GOOD.replace("\"operator\"", role)))
+}
+
+#[test]
+fn a_socket_is_for_an_agents_node_and_has_a_path_that_fits() {
+    let long = format!("path = \"/run/{}\"", "x".repeat(103));
+    for (role, section, reason) in [
+        ("\"operator\"", "path = \"a.sock\"", "is for the role agent"),
+        ("\"recovery\"", "path = \"a.sock\"", "is for the role agent"),
+        ("\"agent\"", "users = [0]", "missing field `path`"),
+        ("\"agent\"", "path = \"a.sock\"\nusers = []", "socket.users lists 0"),
+        ("\"agent\"", "path = \"a.sock\"\nmode = 438", "unknown field `mode`"),
+        ("\"agent\"", &long, "has 108 bytes; a socket's path has at most 107"),
+    ] {
+        let refusal = with_socket(role, section).unwrap_err();
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+    let fits = format!("path = \"/run/{}\"", "x".repeat(102));
+    assert!(with_socket("\"agent\"", &fits).is_ok());
+    let good = with_socket("\"agent\"", "path = \"a.sock\"\nusers = [7, \"daemon\"]").unwrap();
+    let socket = good.socket.unwrap();
+    assert_eq!(socket.path, Path::new("/etc/node/a.sock"));
+    let users = vec![NameOrId::Id(7), NameOrId::Name("daemon".to_owned())];
+    assert_eq!(socket.users, Some(users));
+}
+
 #[test]
 fn a_file_that_anybody_may_write_is_refused() {
     let place = tempfile::tempdir().unwrap();

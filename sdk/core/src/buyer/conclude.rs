@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::receive::{Received, receive};
 use super::send::Answer;
-use super::{Buyer, Fetched, unknown};
+use super::{Buyer, Fetched, Sent, unknown};
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::journal::{Purchase, State};
@@ -28,12 +28,12 @@ impl Buyer {
     pub(super) async fn conclude(
         &self,
         ask: &Ask,
-        purchase: Purchase,
+        sent: Sent,
         answer: Answer,
     ) -> Result<Fetched, Error> {
         let Answer::Response(response) = answer else {
             let nothing = Undelivered { status: None, claim: None, settling: true };
-            return Err(self.undelivered(ask, purchase, nothing).await?);
+            return Err(self.undelivered(ask, sent, nothing).await?);
         };
         let status = response.status();
         let claim = MerchantClaim::read(response.headers()).ok();
@@ -41,11 +41,11 @@ impl Buyer {
         let settling = pending || status != StatusCode::PAYMENT_REQUIRED;
         let undelivered = |claim| Undelivered { status: Some(status.as_u16()), claim, settling };
         if !status.is_success() {
-            return Err(self.undelivered(ask, purchase, undelivered(claim)).await?);
+            return Err(self.undelivered(ask, sent, undelivered(claim)).await?);
         }
         match receive(response, self.parts.rules.patience.resource()).await {
-            Ok(received) => Ok(self.delivered(ask, purchase, received, claim).await),
-            Err(_) => Err(self.undelivered(ask, purchase, undelivered(claim)).await?),
+            Ok(received) => Ok(self.delivered(ask, sent, received, claim).await),
+            Err(_) => Err(self.undelivered(ask, sent, undelivered(claim)).await?),
         }
     }
 
@@ -53,7 +53,7 @@ impl Buyer {
     async fn delivered(
         &self,
         ask: &Ask,
-        mut purchase: Purchase,
+        Sent { mut purchase, signed_by }: Sent,
         received: Received,
         claim: Option<MerchantClaim>,
     ) -> Fetched {
@@ -64,6 +64,7 @@ impl Buyer {
             resource.sha256 = Some(hash);
             resource.bytes = Some(bytes);
         }
+        receipt.signed_by = Some(signed_by);
         receipt.resource = Some(resource);
         receipt.merchant_transaction = claim.and_then(|claim| claim.transaction);
         let mut state = State::Unverified;
@@ -109,7 +110,7 @@ impl Buyer {
     async fn undelivered(
         &self,
         ask: &Ask,
-        mut purchase: Purchase,
+        Sent { mut purchase, signed_by }: Sent,
         answer: Undelivered,
     ) -> Result<Error, Error> {
         let patience =
@@ -117,6 +118,7 @@ impl Buyer {
         let fate = self.fate_within(&purchase, patience).await;
         let now = self.parts.clock.now();
         let mut receipt = Receipt::unproven(&purchase.intent, "not shown by the chain", now);
+        receipt.signed_by = Some(signed_by);
         receipt.resource = Some(resource(ask, answer.status));
         receipt.merchant_transaction = answer.claim.as_ref().and_then(|claim| claim.transaction);
         let (state, end) = match fate {

@@ -37,6 +37,14 @@ pub enum ClientError {
     /// The wallet whose key signed requests is closed.
     #[error("the wallet is closed")]
     Closed,
+    /// The node whose key signs requests did not sign this one. Nothing was sent.
+    #[error("the request could not be signed: {detail}")]
+    NotSigned {
+        /// Whether the same call can succeed later.
+        retryable: bool,
+        /// What happened.
+        detail: String,
+    },
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     NoRandomness,
@@ -58,6 +66,7 @@ impl ClientError {
         match self {
             Self::Problem(problem) => problem.retryable,
             Self::Unreachable { .. } => true,
+            Self::NotSigned { retryable, .. } => *retryable,
             _ => false,
         }
     }

@@ -7,6 +7,7 @@ use reqwest::Method;
 use tercet_api::payment::{AnswerPayment, CreatePayment, PaymentPage, PaymentStatus, PaymentView};
 use tercet_api::policy::{AskDecision, DecisionView, PolicyPage, PolicyView};
 use tercet_api::registry::{CounterpartyView, RegistryView, ReportPayment};
+use tercet_api::relay::SealedPart;
 use tercet_api::resource::{
     AgentView, BalanceView, CeremonyView, CreateWallet, EnrolAgent, FreezeAgent, HealthView,
     NodeView, WalletView,
@@ -172,7 +173,17 @@ impl Client {
     /// `POST /v1/payments`: waits for the signature. Repeated when the line breaks: the intent's id
     /// makes it the same payment.
     pub async fn create_payment(&self, intent: SignedIntent) -> Result<PaymentView, ClientError> {
-        let body = json(&CreatePayment { intent, part: None })?;
+        self.create_payment_with(intent, None).await
+    }
+
+    /// [`Client::create_payment`] with the part of the agent's node, which makes it one round trip:
+    /// the view then has the operator's sealed `answer`, unless an earlier answer was lost.
+    pub async fn create_payment_with(
+        &self,
+        intent: SignedIntent,
+        part: Option<SealedPart>,
+    ) -> Result<PaymentView, ClientError> {
+        let body = json(&CreatePayment { intent, part })?;
         let mut pause = Duration::from_millis(RETRY_PAUSE_MS);
         for _ in 1..PAYMENT_TRIES_MAX {
             match self.call(Method::POST, "/v1/payments", body.clone()).await {

@@ -42,7 +42,7 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<T, ClientError> {
-        let request = self.request(method, path, body)?;
+        let request = self.request(method, path, body).await?;
         let response = self.http.execute(request).await.map_err(unreachable)?;
         let is_problem = response
             .headers()
@@ -59,11 +59,16 @@ impl Client {
         parse(&body)
     }
 
-    fn request(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Request, ClientError> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Request, ClientError> {
         let not_url = |_| ClientError::Url { url: format!("{}{path}", self.base) };
         let url = self.base.join(path).map_err(not_url)?;
         let mut request = Request::new(method, url);
-        let headers = self.authorization(&request, &body)?;
+        let headers = self.authorization(&request, &body).await?;
         request.headers_mut().extend(headers);
         if !body.is_empty() {
             let json = HeaderValue::from_static("application/json");
@@ -73,7 +78,11 @@ impl Client {
         Ok(request)
     }
 
-    fn authorization(&self, request: &Request, body: &[u8]) -> Result<HeaderMap, ClientError> {
+    async fn authorization(
+        &self,
+        request: &Request,
+        body: &[u8],
+    ) -> Result<HeaderMap, ClientError> {
         let mut headers = HeaderMap::new();
         match &self.credentials {
             Credentials::None => {}
@@ -87,7 +96,7 @@ impl Client {
                     query: request.url().query().unwrap_or_default(),
                     body,
                 };
-                let signed = key.sign_request(&parts, self.clock.now())?;
+                let signed = key.sign_request(&parts, self.clock.now()).await?;
                 headers.insert(SIGNATURE_INPUT, secret(&signed.signature_input)?);
                 headers.insert(SIGNATURE, secret(&signed.signature)?);
                 headers.insert(CONTENT_DIGEST, secret(&signed.content_digest)?);

@@ -1,101 +1,144 @@
 //! What a wallet is opened with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use serde::Deserialize;
 use tercet_policy::party::AgentId;
-use tercet_signer_node::config::NodeConfig;
-use tercet_signer_node::{NodeHandle, StartOptions};
+use tercet_signer::gate::HeldWallet;
+use tercet_signer_node::StartOptions;
+use tercet_signer_node::config::{ChainConfig, CoordinatorUrl, NodeConfig};
 
+use self::file::WalletFile;
 use super::not_ready;
 use crate::error::Error;
+use crate::node::Beside;
 use crate::rules::FetchRules;
+
+mod file;
 
 /// The agent node's configuration inside a folder.
 const NODE_FILE: &str = "agent.toml";
-/// The agent's own rules beside the node's configuration: `wallet` (an address, needed where the
-/// home has several) and a `[rules]` table of [`FetchRules`].
+/// The agent's own file beside the node's configuration, or instead of it:
+///
+/// | key | |
+/// |---|---|
+/// | `wallet` | an address; needed where the node has several |
+/// | `purchases` | the folder of the journal of purchases; the node's home if the node is in this process, the folder of this file otherwise |
+/// | `socket` | the socket of the agent's node, which then runs beside this process |
+/// | `coordinator` | where the coordinator answers; with `socket` |
+/// | `[[chains]]` | endpoints, as in the node's configuration; with `socket` |
+/// | `[rules]` | [`FetchRules`] |
 pub const RULES_FILE: &str = "wallet.toml";
-/// Largest rules file, in bytes.
-const RULES_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where the agent's node is.
+#[derive(Clone, Debug)]
+pub enum Housing {
+    /// In this process, as `tercet-signer-node --role agent` would run it; where that runs and
+    /// answers at the socket of this configuration, beside this process.
+    Within(Box<NodeConfig>),
+    /// Beside this process, at this socket.
+    Beside(PathBuf),
+}
 
 /// What a wallet is opened with.
 #[derive(Clone, Debug)]
 pub struct WalletConfig {
-    /// The agent's signer node, as `tercet-signer-node --role agent` would run it.
-    pub node: NodeConfig,
-    /// Which wallet; needed where the home has shares of several.
+    /// Where the agent's node is.
+    pub housing: Housing,
+    /// Where the coordinator answers.
+    pub coordinator: CoordinatorUrl,
+    /// Endpoints by which this process sees for itself what became of its payments.
+    pub chains: Vec<ChainConfig>,
+    /// The folder of the journal of purchases. Several processes may share it.
+    pub purchases: PathBuf,
+    /// Which wallet; needed where the node has shares of several.
     pub wallet: Option<Address>,
     /// The agent's own rules for buying.
     pub rules: FetchRules,
-    /// How the node is started.
+    /// How a node in this process is started.
     pub start: StartOptions,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RulesFile {
-    wallet: Option<Address>,
-    rules: FetchRules,
 }
 
 impl WalletConfig {
     /// The default rules around a node's configuration.
     #[must_use]
     pub fn new(node: NodeConfig) -> Self {
-        let (wallet, rules) = (None, FetchRules::default());
-        Self { node, wallet, rules, start: StartOptions::default() }
+        Self {
+            coordinator: node.coordinator.clone(),
+            chains: node.chains.clone(),
+            purchases: node.home.clone(),
+            housing: Housing::Within(Box::new(node)),
+            wallet: None,
+            rules: FetchRules::default(),
+            start: StartOptions::default(),
+        }
     }
 
-    /// Reads `agent.toml` of a folder, or the file named, and [`RULES_FILE`] beside it if that is
-    /// there.
+    /// Reads [`RULES_FILE`] of a folder if it is there and names a `socket`; otherwise `agent.toml`
+    /// with [`RULES_FILE`] beside it, if that is there. A file that is named is read as what its name
+    /// says.
     ///
     /// # Errors
     /// [`Error::NotReady`], naming the file and what is wrong with it.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = if path.is_dir() { path.join(NODE_FILE) } else { path.to_owned() };
-        let mut config = Self::new(NodeConfig::read(&file).map_err(not_ready)?);
-        let beside = file.parent().unwrap_or(Path::new("")).join(RULES_FILE);
-        if let Some(found) = read_rules(&beside)? {
-            config.wallet = found.wallet;
-            config.rules = found.rules;
+        let named = path.file_name().is_some_and(|name| name == RULES_FILE);
+        let (folder, node) = match (path.is_dir(), named) {
+            (true, _) => (path, path.join(NODE_FILE)),
+            (false, is_rules) => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                (folder, if is_rules { folder.join(NODE_FILE) } else { path.to_owned() })
+            }
+        };
+        let rules = folder.join(RULES_FILE);
+        let found = WalletFile::read(&rules)?.unwrap_or_default();
+        let mut config = match found.beside(folder).map_err(|what| at(&rules, what))? {
+            // A node's configuration that is named is what is asked for.
+            Some(beside) if path.is_dir() || named => beside,
+            _ => Self::new(NodeConfig::read(&node).map_err(not_ready)?),
+        };
+        config.wallet = found.wallet;
+        config.rules = found.rules;
+        if let Some(purchases) = found.purchases {
+            config.purchases = folder.join(purchases);
         }
         Ok(config)
     }
+
+    /// The socket at which the agent's node answers now, if it runs beside this process: named
+    /// outright, or by the node's own configuration.
+    #[must_use]
+    pub fn live_socket(&self) -> Option<&Path> {
+        match &self.housing {
+            Housing::Beside(socket) => Some(socket),
+            Housing::Within(node) => {
+                let socket = node.socket.as_ref().map(|socket| socket.path.as_path());
+                socket.filter(|path| Beside::answers_at(path))
+            }
+        }
+    }
 }
 
-fn read_rules(path: &Path) -> Result<Option<RulesFile>, Error> {
-    let failed = |what: String| Error::NotReady(format!("{}: {what}", path.display()));
-    match std::fs::metadata(path) {
-        Ok(found) if found.len() > RULES_BYTES_MAX => {
-            return Err(failed(format!("larger than {RULES_BYTES_MAX} bytes")));
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error.to_string())),
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-    toml::from_str(&text).map(Some).map_err(|e| failed(e.to_string()))
+fn at(path: &Path, what: impl std::fmt::Display) -> Error {
+    Error::NotReady(format!("{}: {what}", path.display()))
 }
 
 /// The wallet that was asked for, or the only one there is.
 pub(super) fn pick_wallet(
-    node: &NodeHandle,
+    held: &[HeldWallet],
     agent: &AgentId,
     asked: Option<Address>,
 ) -> Result<Address, Error> {
-    let held = node.wallets().map_err(not_ready)?;
     let mine: Vec<_> = held.iter().filter(|wallet| wallet.agent == *agent).collect();
     let wallet = match (asked, mine.as_slice()) {
         (Some(asked), _) => mine
             .iter()
             .find(|wallet| wallet.address == asked)
-            .ok_or_else(|| Error::NotReady(format!("no share of {asked} is in this home")))?,
+            .ok_or_else(|| Error::NotReady(format!("the agent's node has no share of {asked}")))?,
         (None, [only]) => only,
         (None, []) => {
             return Err(Error::NotReady(
-                "this home has no wallet yet: make one with `tercet wallet create`".to_owned(),
+                "the agent's node has no wallet yet: make one with `tercet wallet create`"
+                    .to_owned(),
             ));
         }
         (None, several) => {
@@ -117,19 +160,4 @@ impl From<NodeConfig> for WalletConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_beside_the_configuration_are_read_and_unknown_ones_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(RULES_FILE);
-        assert!(read_rules(&path).unwrap().is_none());
-        let text = "[rules]\nmax_price = \"0.25 USDC\"\nchains = [\"eip155:84532\"]\n";
-        std::fs::write(&path, text).unwrap();
-        let rules = read_rules(&path).unwrap().unwrap().rules;
-        assert_eq!(rules.max_price.to_string(), "0.25 USDC");
-        std::fs::write(&path, "[rules]\nmax_prize = \"1 USDC\"\n").unwrap();
-        assert!(read_rules(&path).is_err());
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ impl ChainEvidence {
     /// could tell what became of a payment there.
     pub fn new(config: &WalletConfig) -> Result<Self, Error> {
         let mut readers = BTreeMap::new();
-        for entry in &config.node.chains {
+        for entry in &config.chains {
             let endpoints = entry.endpoints().map_err(not_ready)?;
             readers.insert(entry.chain, ChainReader::new(&endpoints).map_err(not_ready)?);
         }

@@ -98,11 +98,11 @@ impl Wallet {
                 Error::NotSigned { intent: id, retryable, detail }
             }
         };
-        let signed = self.payer.sign(intent).map_err(of_payer)?;
+        let signed = self.payer.sign(intent).await.map_err(of_payer)?;
         if let Payment::Transfer(transfer) = signed.document.payment.clone() {
             return self.follow_transfer(signed, &transfer).await;
         }
-        match self.payer.finish(signed).await.map_err(of_payer)? {
+        match self.payer.finish(signed).await.map_err(of_payer)?.payment {
             FinishedPayment::X402(payment) => Ok(Paid::Authorization(Box::new(payment))),
             FinishedPayment::Cancel(cancel) => Ok(Paid::Cancellation(Box::new(cancel))),
             FinishedPayment::Transaction(_) | FinishedPayment::Proof(_) => {
@@ -121,7 +121,7 @@ impl Wallet {
         let mut view = match self.client.create_payment(signed).await {
             Ok(view) => view,
             Err(error) if !error.refusals().is_empty() => {
-                if self.node.may_have_signed(intent.id).await {
+                if self.house.node.may_have_signed(intent.id).await {
                     return Err(unknown(intent.id, intent.expires_at));
                 }
                 let refusals = error.refusals().to_vec();
@@ -137,7 +137,7 @@ impl Wallet {
             // Only the coordinator says so, and it may hold the signed transaction: our own node's
             // journal decides, which learns from the chain what is void.
             if let Some(end) = bad_end(&view)
-                && !self.node.may_have_signed(intent.id).await
+                && !self.house.node.may_have_signed(intent.id).await
             {
                 return Err(end);
             }
@@ -170,7 +170,8 @@ impl Wallet {
             to: transfer.to,
             value: transfer.amount,
         };
-        let receipt = Receipt::unproven(intent, "", SystemClock.now());
+        let mut receipt = Receipt::unproven(intent, "", SystemClock.now());
+        receipt.signed_by = view.signed_by;
         match self.evidence.transfer_in(transfer.chain, transaction, &expected).await {
             Ok(Some(settlement)) => Some(receipt.proven(&settlement, Finality::Seen)),
             unseen if view.status == PaymentStatus::Settled => {

@@ -1,10 +1,13 @@
-//! From an intent to a finished payment, through the coordinator and the node in this process.
+//! From an intent to a finished payment, through the agent's node and the coordinator: in one round
+//! trip where both nodes have a presignature in stock, in rounds between them otherwise.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy};
-use tercet_api::relay::FailureKind;
+use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy, SigningWay};
+use tercet_api::relay::{FailureKind, SealedBytes, SealedPart};
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
 use tercet_policy::payload::{Eip3009Payment, FinishedPayment};
 use tercet_policy::report::ReportKind;
@@ -12,9 +15,9 @@ use tercet_policy::time::UnixSeconds;
 use tercet_signer_node::{NotPaid, Ticket};
 use tokio::time::sleep;
 
-use super::house::House;
 use crate::client::{Client, ClientError};
-use crate::seam::{Clock as _, PayError, Payer, SystemClock};
+use crate::node::{AgentNode, NodeError};
+use crate::seam::{Clock as _, PayError, Payer, Signed, SystemClock};
 
 /// Longest wait for the line to the coordinator, in seconds.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -28,80 +31,121 @@ const APPROVAL_LOOK_MS: u64 = 1_000;
 /// How long after its end a question is looked at, in seconds: the coordinator says how it ended.
 const APPROVAL_GRACE_SECONDS: u64 = 10;
 
-/// Gets intents signed by the node in this process and its peer at the operator.
+/// Gets intents signed by the agent's node and its peer at the operator.
 #[derive(Debug)]
 pub(super) struct HousedPayer {
-    house: House,
+    node: Arc<dyn AgentNode>,
     client: Client,
+    /// Whether it was said that payments are signed in rounds.
+    warned: AtomicBool,
 }
 
 #[async_trait]
 impl Payer for HousedPayer {
-    fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError> {
-        let node = self.house.node().ok_or_else(closed)?;
-        node.identity().sign_intent(intent).map_err(|e| failed(false, e))
+    async fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError> {
+        self.node.sign_intent(intent).await.map_err(of_node)
     }
 
-    async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError> {
-        match self.finish(intent).await? {
-            FinishedPayment::X402(payment) => Ok(payment),
+    async fn authorize(&self, intent: SignedIntent) -> Result<Signed<Eip3009Payment>, PayError> {
+        let Signed { payment, by } = self.finish(intent).await?;
+        match payment {
+            FinishedPayment::X402(payment) => Ok(Signed { payment, by }),
             _ => Err(failed(false, "the node finished a payment of another kind")),
         }
     }
 
     async fn report(&self, intent: PaymentIntent, outcome: ReportKind) -> Result<(), PayError> {
-        let report = {
-            let node = self.house.node().ok_or_else(closed)?;
-            let signed = node.identity().sign_report(intent, outcome, SystemClock.now());
-            signed.map_err(|e| failed(false, e))?
-        };
+        let report = self.node.sign_report(intent, outcome).await.map_err(of_node)?;
         self.client.report(report).await.map(drop).map_err(|e| of_client(&e))
     }
 }
 
 impl HousedPayer {
-    pub(super) const fn new(house: House, client: Client) -> Self {
-        Self { house, client }
+    pub(super) fn new(node: Arc<dyn AgentNode>, client: Client) -> Self {
+        Self { node, client, warned: AtomicBool::new(false) }
     }
 
     /// The finished payment of an intent: an authorization, or a cancellation. That it was refused
     /// is believed only if our own node's part of the signature cannot have left: an intent that is
     /// given up is followed by another, and both could be settled.
-    pub(super) async fn finish(&self, intent: SignedIntent) -> Result<FinishedPayment, PayError> {
+    pub(super) async fn finish(
+        &self,
+        intent: SignedIntent,
+    ) -> Result<Signed<FinishedPayment>, PayError> {
         let id = intent.document.id;
-        match self.ask(intent).await {
-            Err(PayError::Refused { refusals }) if self.may_have_signed(id).await => {
+        let ended = self.ask(intent).await;
+        match ended {
+            Err(PayError::Refused { refusals }) if self.node.may_have_signed(id).await => {
                 let said = refusals.first().map(|r| format!("{}: {}", r.by, r.refusal));
                 let said = said.unwrap_or_default();
                 Err(failed(true, format!("called refused ({said}), and may be signed")))
             }
-            ended => ended,
+            Ok(signed) => {
+                self.say_how(id, signed.by);
+                Ok(signed)
+            }
+            failed => failed,
         }
     }
 
-    async fn may_have_signed(&self, id: IntentId) -> bool {
-        match self.house.node() {
-            Some(node) => node.may_have_signed(id).await,
-            None => true,
-        }
-    }
-
-    async fn ask(&self, intent: SignedIntent) -> Result<FinishedPayment, PayError> {
+    async fn ask(&self, intent: SignedIntent) -> Result<Signed<FinishedPayment>, PayError> {
         let id = intent.document.id;
         // Before the intent is posted: its end may come before the answer to the post.
         let ticket = self.ticket(id).await?;
-        match self.client.create_payment(intent).await {
+        let part = self.part(&intent).await;
+        let has_part = part.is_some();
+        let posted = self.client.create_payment_with(intent, part).await;
+        if has_part && !posted.as_ref().is_ok_and(|view| view.answer.is_some()) {
+            self.node.give_up(id).await;
+        }
+        match posted {
+            Ok(PaymentView { answer: Some(answer), .. }) => self.join(id, &answer).await,
             Ok(view) => self.after(ticket, &view).await,
             Err(ClientError::Unreachable { detail }) => {
                 // The line broke, and both nodes may have signed all the same.
                 let patience = Duration::from_millis(LOST_AFTER_MS);
-                ticket.finished(patience).await.map_err(|_| failed(true, detail))
+                let finished = ticket.finished(patience).await;
+                finished.map(in_rounds).map_err(|_| failed(true, detail))
             }
             Err(error) => Err(of_client(&error)),
         }
     }
 
-    async fn after(&self, ticket: Ticket, view: &PaymentView) -> Result<FinishedPayment, PayError> {
+    /// Our node's part, where it has one to give. Whatever keeps it from that keeps nobody from
+    /// asking: the coordinator, and both nodes once more, say what is wrong with the payment, or
+    /// whom it needs.
+    async fn part(&self, intent: &SignedIntent) -> Option<SealedPart> {
+        match self.node.begin(intent).await {
+            Ok(part) => part,
+            Err(why) => {
+                tracing::debug!(intent = %intent.document.id, %why, "asked without a part");
+                None
+            }
+        }
+    }
+
+    /// The payment out of the operator's answer. One that is of no use was used up with our part, and
+    /// the same bytes are signed once more.
+    async fn join(
+        &self,
+        id: IntentId,
+        answer: &SealedBytes,
+    ) -> Result<Signed<FinishedPayment>, PayError> {
+        match self.node.finish(id, &answer.0).await {
+            Ok(payment) => Ok(Signed { payment, by: SigningWay::Presignature }),
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(intent = %id, %error, "an answer was of no use; signing once more");
+                self.again(id).await
+            }
+            Err(error) => Err(of_node(error)),
+        }
+    }
+
+    async fn after(
+        &self,
+        ticket: Ticket,
+        view: &PaymentView,
+    ) -> Result<Signed<FinishedPayment>, PayError> {
         match view.status {
             PaymentStatus::AwaitingApproval => {
                 let view = self.approved(view).await?;
@@ -109,12 +153,16 @@ impl HousedPayer {
             }
             PaymentStatus::Received | PaymentStatus::Signing => {
                 let patience = Duration::from_secs(SIGN_SECONDS_MAX);
-                ticket.finished(patience).await.map_err(of_node)
+                ticket.finished(patience).await.map(in_rounds).map_err(of_end)
             }
             PaymentStatus::Signed | PaymentStatus::Submitted | PaymentStatus::Unknown => {
+                // An answer that was lost on its way comes by no ticket.
+                if view.signed_by == Some(SigningWay::Presignature) {
+                    return self.again(view.id).await;
+                }
                 match ticket.finished(Duration::from_millis(LOST_AFTER_MS)).await {
                     Err(NotPaid::TimedOut) => self.again(view.id).await,
-                    ended => ended.map_err(of_node),
+                    ended => ended.map(in_rounds).map_err(of_end),
                 }
             }
             PaymentStatus::Refused => Err(PayError::Refused { refusals: view.refusals.clone() }),
@@ -145,23 +193,35 @@ impl HousedPayer {
         }
     }
 
-    /// The same bytes once more, for a signature that an earlier process took with it.
-    async fn again(&self, id: IntentId) -> Result<FinishedPayment, PayError> {
+    /// The same bytes once more, for a signature that was lost: with an earlier process, or on its
+    /// way.
+    async fn again(&self, id: IntentId) -> Result<Signed<FinishedPayment>, PayError> {
         let ticket = self.ticket(id).await?;
         self.client.sign_again(&id).await.map_err(|e| of_client(&e))?;
-        ticket.finished(Duration::from_secs(SIGN_SECONDS_MAX)).await.map_err(of_node)
+        let finished = ticket.finished(Duration::from_secs(SIGN_SECONDS_MAX)).await;
+        finished.map(in_rounds).map_err(of_end)
     }
 
     async fn ticket(&self, id: IntentId) -> Result<Ticket, PayError> {
-        let node = self.house.node().ok_or_else(closed)?;
         let patience = Duration::from_secs(CONNECT_SECONDS_MAX);
-        node.wait_connected(patience).await.map_err(|e| failed(true, e))?;
-        Ok(node.expect(id))
+        self.node.expect(id, patience).await.map_err(of_node)
+    }
+
+    fn say_how(&self, intent: IntentId, by: SigningWay) {
+        tracing::debug!(%intent, ?by, "signed");
+        if by == SigningWay::Interactive && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %intent,
+                "signed in rounds, which takes about a second: no presignature was at hand \
+                 (this is said once; receipts have `signed_by`)"
+            );
+        }
     }
 }
 
-fn closed() -> PayError {
-    failed(false, "the wallet is closed")
+/// What a ticket brings was signed in rounds.
+const fn in_rounds(payment: FinishedPayment) -> Signed<FinishedPayment> {
+    Signed { payment, by: SigningWay::Interactive }
 }
 
 fn failed(retryable: bool, detail: impl ToString) -> PayError {
@@ -175,13 +235,20 @@ fn of_client(error: &ClientError) -> PayError {
     }
 }
 
-fn of_node(why: NotPaid) -> PayError {
+fn of_node(error: NodeError) -> PayError {
+    match error {
+        NodeError::NotPaid(why) => of_end(why),
+        other => failed(other.is_retryable(), other),
+    }
+}
+
+fn of_end(why: NotPaid) -> PayError {
     match why {
         NotPaid::Refused(refusal) => {
             PayError::Refused { refusals: vec![RefusalBy { by: "agent".to_owned(), refusal }] }
         }
         NotPaid::Failed { kind: FailureKind::Bug, detail } => failed(false, detail),
-        NotPaid::Stopped => closed(),
+        NotPaid::Stopped => failed(false, "the wallet is closed"),
         other => failed(true, other),
     }
 }

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use ed25519_dalek::SigningKey;
 use tercet::seam::{PayError, Payer};
-use tercet_api::payment::RefusalBy;
+use tercet_api::payment::{RefusalBy, SigningWay};
 use tercet_policy::document::Signed;
 use tercet_policy::intent::{Payment, PaymentIntent, SignedIntent};
 use tercet_policy::payload::{Authorization, Eip3009Payment, WalletSignature};
@@ -65,7 +65,7 @@ impl FakePayer {
 
 #[async_trait]
 impl Payer for FakePayer {
-    fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError> {
+    async fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError> {
         Ok(Signed::by(intent, &SigningKey::from_bytes(&[7; 32])).unwrap())
     }
 
@@ -74,7 +74,10 @@ impl Payer for FakePayer {
         Ok(())
     }
 
-    async fn authorize(&self, intent: SignedIntent) -> Result<Eip3009Payment, PayError> {
+    async fn authorize(
+        &self,
+        intent: SignedIntent,
+    ) -> Result<tercet::seam::Signed<Eip3009Payment>, PayError> {
         let intent = intent.document;
         let Payment::X402Exact(x) = &intent.payment else { panic!("x402 was expected") };
         let nonce = eip3009_nonce(x.chain, x.token, intent.wallet, &intent.id);
@@ -92,7 +95,7 @@ impl Payer for FakePayer {
         book.nonces.insert(nonce);
         book.signed += 1;
         let to = if book.swaps_payee { Address::repeat_byte(0x66) } else { x.to };
-        Ok(Eip3009Payment {
+        let payment = Eip3009Payment {
             chain: x.chain,
             token: x.token,
             // Another signature every time, as the threshold protocol makes them.
@@ -105,6 +108,7 @@ impl Payer for FakePayer {
                 valid_before: x.valid_before,
                 nonce,
             },
-        })
+        };
+        Ok(tercet::seam::Signed { payment, by: SigningWay::Presignature })
     }
 }
