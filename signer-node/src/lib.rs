@@ -23,6 +23,7 @@ mod handle;
 mod health;
 mod init;
 mod logs;
+mod metrics;
 mod pending;
 mod primes;
 mod progress;
@@ -30,6 +31,7 @@ mod reconcile;
 mod relay;
 mod restock;
 mod start;
+mod status;
 mod switchboard;
 mod ticket;
 mod voice;
@@ -44,6 +46,10 @@ pub use self::progress::CeremonyProgress;
 pub use self::relay::{OUTBOX_FRAMES_MAX, PING_MS, SILENCE_MS_MAX, STEADY_MS, WRITE_MS_MAX};
 pub use self::restock::{StockWish, WALLETS_MAX};
 pub use self::start::{StartError, StartOptions};
+pub use self::status::{
+    NodeStatus, PresignatureStatus, PrimeStatus, STATUS_WALLETS_MAX, StoppedWallet, WalletStatus,
+    WalletStock, WorkStatus,
+};
 pub use self::switchboard::BACKGROUND_SESSIONS_MAX;
 pub use self::ticket::{NotPaid, PaymentEnd, TICKETS_MAX, Ticket};
 pub use self::voice::Voice;
