@@ -255,6 +255,11 @@ fn write<M: EncodeMetric>(
     values: &[(Labels, f64)],
     metric: impl Fn(f64) -> M,
 ) -> Result<(), fmt::Error> {
+    if let [(labels, value)] = values
+        && labels.is_empty()
+    {
+        return metric(*value).encode(family);
+    }
     for (labels, value) in values {
         metric(*value).encode(family.encode_family(labels)?)?;
     }
