@@ -18,6 +18,7 @@ mod support {
 }
 mod nodes {
     mod paperwork;
+    mod watched;
 }
 
 use std::time::Duration;
