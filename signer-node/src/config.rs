@@ -294,12 +294,6 @@ pub enum ConfigError {
         /// The chain.
         chain: Chain,
     },
-    /// More primes than a node keeps.
-    #[error("primes.stock = {value} is over {PRIME_SETS_MAX}")]
-    PrimeStock {
-        /// What is configured.
-        value: usize,
-    },
     /// Endpoints that cannot be used.
     #[error("[[chains]] {chain}: {fault}")]
     Endpoints {
@@ -385,12 +379,10 @@ impl NodeConfig {
         at_most("stock.floor", self.stock.floor, PRESIGNATURES_PER_WALLET_MAX)?;
         within("reconcile_seconds", self.limits.reconcile_seconds, 86_400)?;
         within("stop_seconds", self.limits.stop_seconds, 3_600)?;
-        if let Some(value) = self.primes.stock.filter(|stock| *stock > PRIME_SETS_MAX) {
-            return Err(ConfigError::PrimeStock { value });
-        }
         if let Some(socket) = &self.socket {
             socket.check(self.role)?;
         }
+        at_most("primes.stock", self.primes.stock.unwrap_or_default(), PRIME_SETS_MAX)?;
         self.check_chains()
     }
 

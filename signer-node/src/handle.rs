@@ -13,7 +13,7 @@ use tercet_signer::journal::Head;
 use tercet_signer::vault::VaultError;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,7 @@ use crate::reconcile::Reconciler;
 use crate::relay::{Dial, Line, OUTBOX_FRAMES_MAX, now};
 use crate::restock::{Producer, StockWish};
 use crate::start::{self, StartError, StartOptions};
+use crate::status::NodeStatus;
 use crate::switchboard::Switchboard;
 use crate::switchboard::parts::to_wire;
 use crate::switchboard::session::kind_of;
@@ -52,6 +53,8 @@ pub struct NodeHandle {
     tasks: TaskTracker,
     stop: DropGuard,
     stop_within: Duration,
+    since: Instant,
+    primes_wanted: usize,
 }
 
 impl NodeHandle {
@@ -126,6 +129,8 @@ impl NodeHandle {
             tasks,
             stop: stop.clone().drop_guard(),
             stop_within: Duration::from_secs(config.limits.stop_seconds),
+            since: Instant::now(),
+            primes_wanted: config.primes.stock_at(config.role),
         };
         if let Some(listener) = around.health {
             handle.tasks.spawn(health::serve(listener, handle.pulse(), stop));
@@ -277,6 +282,12 @@ impl NodeHandle {
         self.pulse().read()
     }
 
+    /// What `/status` answers.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        self.pulse().status()
+    }
+
     /// Stops in order: takes no new sessions, lets the running ones end within the configured
     /// time, calls the rest off, closes the journal and waits until the home is free.
     pub async fn stop(self) {
@@ -299,6 +310,8 @@ impl NodeHandle {
             signer: Arc::clone(&self.signer),
             switchboard: Arc::clone(&self.switchboard),
             connected: self.connected.clone(),
+            since: self.since,
+            primes_wanted: self.primes_wanted,
         }
     }
 }

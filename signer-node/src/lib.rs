@@ -24,6 +24,7 @@ mod handle;
 mod health;
 mod init;
 mod logs;
+mod metrics;
 mod pending;
 mod primes;
 mod progress;
@@ -33,6 +34,7 @@ mod restock;
 mod shared;
 pub mod socket;
 mod start;
+mod status;
 mod switchboard;
 mod ticket;
 mod voice;
@@ -48,6 +50,10 @@ pub use self::relay::{OUTBOX_FRAMES_MAX, PING_MS, SILENCE_MS_MAX, STEADY_MS, WRI
 pub use self::restock::{StockWish, WALLETS_MAX};
 pub use self::shared::stop_shared;
 pub use self::start::{StartError, StartOptions};
+pub use self::status::{
+    NodeStatus, PresignatureStatus, PrimeStatus, STATUS_WALLETS_MAX, StoppedWallet, WalletStatus,
+    WalletStock, WorkStatus,
+};
 pub use self::switchboard::BACKGROUND_SESSIONS_MAX;
 pub use self::ticket::{NotPaid, PaymentEnd, TICKETS_MAX, Ticket};
 pub use self::voice::Voice;

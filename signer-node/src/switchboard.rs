@@ -99,6 +99,11 @@ impl Switchboard {
         self.running.len()
     }
 
+    /// Most that may, background ones not counted.
+    pub(crate) const fn sessions_max(&self) -> usize {
+        self.sessions_max
+    }
+
     /// Takes no new session from now on, and waits for the running ones.
     pub(crate) async fn finish(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);

@@ -19,6 +19,7 @@ mod support {
 mod nodes {
     mod paperwork;
     mod stock;
+    mod watched;
 }
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use tercet_policy::declared::SessionName;
 use tercet_policy::party::AgentId;
 use tercet_signer::gate::CrashPoint;
+use tercet_signer_node::config::HealthAddress;
 use url::Url;
 
 use crate::exit::EXIT_TABLE;
@@ -260,8 +261,20 @@ pub struct Transfer {
 /// `tercet node`.
 #[derive(Debug, Subcommand)]
 pub enum Node {
-    /// Who is connected, and where their journals stand.
-    Status,
+    /// Who is connected, and where their journals stand, as the coordinator knows it; with --at or
+    /// --config, what a node that runs on this machine says of itself.
+    Status(NodeStatusOf),
+}
+
+/// `tercet node status`.
+#[derive(Debug, ClapArgs)]
+pub struct NodeStatusOf {
+    /// The health address of a node on this machine: `127.0.0.1:7071`.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+    pub at: Option<HealthAddress>,
+    /// That node's configuration, which names the address.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[cfg(test)]

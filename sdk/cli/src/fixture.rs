@@ -44,6 +44,11 @@ impl Desk {
         desk
     }
 
+    /// Where it answers, as `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();

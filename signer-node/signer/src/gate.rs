@@ -30,6 +30,7 @@ mod presign;
 mod primes;
 mod stocking;
 mod submission;
+mod tally;
 
 use std::fmt;
 use std::future::Future;
@@ -51,9 +52,11 @@ pub use self::part::{Joined, PartRequest, PendingPayment, SealedPart};
 pub use self::payment::{SignRequest, SignedPayment};
 pub use self::presign::{PRESIGN_RUNS_MAX, PresignRequest};
 pub use self::submission::{BALANCE_MS_MAX, ReadBalance};
+pub use self::tally::{REASONS_MAX, Tally};
 
 use self::budget::Budget;
 use self::peers::Peers;
+use self::tally::Tallies;
 use crate::home::Home;
 use crate::identity::NodeIdentity;
 use crate::journal::{Head, Journal, JournalError, Pins, Roll};
@@ -121,6 +124,7 @@ pub struct Signer {
     /// Held while parameters or a share are put on disk, for each looks at the other first.
     keeping: tokio::sync::Mutex<()>,
     crash_at: Option<CrashPoint>,
+    tallies: Tallies,
     bug: OnceLock<String>,
     journal_fault: OnceLock<String>,
     /// The search takes every core, so groups take turns.
@@ -155,6 +159,7 @@ impl Signer {
             stock: Mutex::default(),
             keeping: tokio::sync::Mutex::default(),
             crash_at: parts.crash_at,
+            tallies: Tallies::default(),
             bug: OnceLock::new(),
             journal_fault: OnceLock::new(),
             searching_primes: Arc::new(tokio::sync::Semaphore::new(1)),
@@ -226,6 +231,37 @@ impl Signer {
         self.vault.aux_hash(agent)
     }
 
+    /// How many wallets there are here, at no cost.
+    #[must_use]
+    pub fn wallets_count(&self) -> usize {
+        self.vault.wallets_count()
+    }
+
+    /// The wallets for which signing is stopped, and why.
+    #[must_use]
+    pub fn stopped(&self) -> Vec<(Address, String)> {
+        let roll = self.journal.roll();
+        roll.all_stopped().map(|(wallet, reason)| (*wallet, reason.clone())).collect()
+    }
+
+    /// Whose a wallet is, if it is known here.
+    #[must_use]
+    pub fn owner(&self, wallet: Address) -> Option<AgentId> {
+        self.journal.roll().wallet(&wallet).map(|of| of.agent.clone())
+    }
+
+    /// Runs that compute now: for payments and new wallets, and such as give way to those.
+    #[must_use]
+    pub fn running(&self) -> (usize, usize) {
+        self.threads.running()
+    }
+
+    /// What was refused and what failed since the start, by reason.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tallies.read()
+    }
+
     /// The bug after which everything is refused, if there was one.
     #[must_use]
     pub fn bug(&self) -> Option<&str> {
@@ -272,6 +308,7 @@ impl Signer {
 
     /// Marks the node as unfit if only a restart can help; hands the result on.
     fn mark_if_unfit<T>(&self, result: Result<T, GateError>) -> Result<T, GateError> {
+        self.tallies.note(&result);
         let Err(GateError::Failed(failure)) = &result else { return result };
         // The first one stands.
         if failure.culprit() == Culprit::Bug {

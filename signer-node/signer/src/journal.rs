@@ -116,6 +116,7 @@ impl Journal {
             refuse_shares(&home)?;
             store.create_tables().await?;
         }
+        store.create_indices().await?;
         let authority = Arc::new(pins.authority);
         let mut state = State::new(Arc::clone(&authority), pins.own_policies);
         store.replay(|event, tip| state.replay(event, tip)).await?;

@@ -164,5 +164,5 @@ fn the_stock_of_primes_goes_by_the_role_unless_it_is_set() {
     assert_eq!(roles.map(|role| stock(&set(0), role)), [0, 0, 0]);
     assert_eq!(roles.map(|role| stock(&set(PRIME_SETS_MAX), role)), [PRIME_SETS_MAX; 3]);
     let refused = parse(&set(PRIME_SETS_MAX + 1)).unwrap_err();
-    assert!(refused.contains("primes.stock = 65 is over 64"), "{refused}");
+    assert!(refused.contains("primes.stock = 65 is more than 64"), "{refused}");
 }

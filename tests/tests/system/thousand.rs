@@ -77,6 +77,7 @@ impl Trial {
         let text = ConfigText {
             coordinator_more: COORDINATOR_LIMITS.to_owned(),
             node_more: NODE_LIMITS.to_owned(),
+            ..ConfigText::default()
         };
         let plan = Plan { policy: Some(policy), text, ..Plan::default() };
         let (mut cluster, wallet) = Cluster::with_wallet(plan).await?;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tercet_policy::document::{ContentHash, NodeKeys};
 use tercet_policy::party::{NodeId, Party};
@@ -114,13 +115,13 @@ impl Signer {
         peers: &[(Party, NodeKeys)],
         hellos: &[(Party, Hello)],
     ) -> Result<(), GateError> {
-        for (party, hello) in hellos {
-            let keys = peers.iter().find(|(peer, _)| peer == party).map(|(_, keys)| keys);
-            let Some(node) = keys.map(|keys| &keys.id) else { continue };
+        // Side by side, so that what they said becomes durable at once.
+        let heeding = hellos.iter().filter_map(|(party, hello)| {
+            let (_, keys) = peers.iter().find(|(peer, _)| peer == party)?;
             let Hello { start, head, seen, .. } = *hello;
-            self.heed_word(node, Word { start, head, seen }).await?;
-        }
-        Ok(())
+            Some(self.heed_word(&keys.id, Word { start, head, seen }))
+        });
+        try_join_all(heeding).await.map(drop)
     }
 
     /// [`Self::heed`] for what one peer said.

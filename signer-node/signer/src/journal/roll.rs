@@ -155,6 +155,11 @@ impl Roll {
         self.wallets.insert_mut(wallet, of);
     }
 
+    /// The wallets for which signing is stopped, with why.
+    pub fn all_stopped(&self) -> impl Iterator<Item = (&Address, &String)> {
+        self.stopped.iter()
+    }
+
     /// Changes what is known of an agent.
     pub(super) fn change<T>(&mut self, agent: &AgentId, change: impl FnOnce(&mut Known) -> T) -> T {
         let mut known = self.agents.get(agent).cloned().unwrap_or_default();

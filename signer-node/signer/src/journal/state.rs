@@ -53,8 +53,6 @@ pub(super) struct State {
     unsettled: BTreeMap<IntentId, SpendRow>,
     /// The holds that have not ended.
     pub(super) holds: BTreeMap<HoldId, HoldRow>,
-    /// Where in the file the first row of each payment is.
-    places: BTreeMap<IntentId, u64>,
     peer_heads: BTreeMap<NodeId, Head>,
     /// The start of each peer's process that its head was last heard from.
     peer_starts: BTreeMap<NodeId, Start>,
@@ -74,7 +72,6 @@ impl State {
             refused: Refused::default(),
             unsettled: BTreeMap::new(),
             holds: BTreeMap::new(),
-            places: BTreeMap::new(),
             peer_heads: BTreeMap::new(),
             peer_starts: BTreeMap::new(),
             own_policies,
@@ -164,11 +161,6 @@ impl State {
         self.unsettled.values().cloned().collect()
     }
 
-    /// The number of the first row of a payment; none for a cancellation.
-    pub(super) fn place(&self, intent: &IntentId) -> Option<u64> {
-        self.places.get(intent).copied()
-    }
-
     pub(super) fn spend_state(&self, intent: &IntentId) -> Option<SpendState> {
         self.book.state(intent)
     }
@@ -241,7 +233,6 @@ impl State {
         self.book.record(row)?;
         if row.kind != PaymentKind::X402Cancel {
             self.unsettled.insert(row.intent, row.clone());
-            self.places.entry(row.intent).or_insert(self.tip.rows.saturating_add(1));
         }
         Ok(())
     }

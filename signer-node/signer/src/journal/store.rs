@@ -13,7 +13,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tercet_policy::document::ContentHash;
+use tercet_policy::intent::IntentId;
 use tercet_policy::party::NodeId;
+use tercet_policy::rows::{PaymentKind, SpendRow};
 
 use super::error::{JournalError, StoreFault};
 use super::event::Event;
@@ -52,6 +54,14 @@ CREATE TRIGGER peer_heads_rise BEFORE UPDATE ON peer_heads
 PRAGMA application_id = 1414677332;
 PRAGMA user_version = 2;
 ";
+
+/// Finds a payment's rows by its intent, on disk: in memory each payment ever made would take its
+/// place for good. No part of the format: it is built where it is missing.
+const INDEX: &str = "CREATE INDEX IF NOT EXISTS rows_of_payments ON rows (body ->> '$.is.intent')
+    WHERE claim GLOB 'slot/*'";
+
+const FIRST_SPEND: &str = "SELECT seq, body FROM rows
+    WHERE claim GLOB 'slot/*' AND body ->> '$.is.intent' = ? ORDER BY seq LIMIT 1";
 
 /// What one transaction adds.
 #[derive(Debug, Default)]
@@ -117,6 +127,12 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// Makes the indices that are missing.
+    pub(super) async fn create_indices(&mut self) -> Result<(), JournalError> {
+        sqlx::raw_sql(INDEX).execute(&mut self.connection).await?;
+        Ok(())
+    }
+
     /// Reads every row in order, checks the chain, and gives each event to `take`.
     pub(super) async fn replay(
         &mut self,
@@ -133,13 +149,22 @@ impl Store {
         Ok(())
     }
 
-    /// The event of one row, as it was checked at open or written since.
-    pub(super) async fn event_at(&mut self, row: u64) -> Result<Option<Event>, JournalError> {
-        let number = i64::try_from(row).unwrap_or(i64::MAX);
-        let query = sqlx::query_scalar("SELECT body FROM rows WHERE seq = ?").bind(number);
-        let body: Option<String> = query.fetch_optional(&mut self.connection).await?;
-        let damaged = |_| JournalError::Tampered { row, what: "it cannot be read" };
-        body.map(|body| serde_json::from_str(&body).map_err(damaged)).transpose()
+    /// The first row of a payment, as it was checked at open or written since; none for a
+    /// cancellation.
+    pub(super) async fn first_spend(
+        &mut self,
+        intent: &IntentId,
+    ) -> Result<Option<SpendRow>, JournalError> {
+        let query = sqlx::query(FIRST_SPEND).bind(intent.to_string());
+        let Some(row) = query.fetch_optional(&mut self.connection).await? else { return Ok(None) };
+        let number = u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default();
+        let damaged = JournalError::Tampered { row: number, what: "it is not the payment's" };
+        match serde_json::from_str(row.try_get("body")?) {
+            Ok(Event::Spend(row)) if row.intent == *intent => {
+                Ok((row.kind != PaymentKind::X402Cancel).then_some(*row))
+            }
+            _ => Err(damaged),
+        }
     }
 
     /// The latest head of every peer.
@@ -259,6 +284,8 @@ fn hash_of(row: &SqliteRow, column: &str) -> Option<ContentHash> {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::AssertSqlSafe;
+
     use super::*;
 
     /// An in-memory database has no write-ahead log, whatever one asks for.
@@ -268,6 +295,25 @@ mod tests {
         let refused = opened.map(drop).unwrap_err();
         let right = matches!(refused, JournalError::NotDurableHere { setting: "journal_mode", .. });
         assert!(right, "{refused}");
+    }
+
+    /// A look through all rows would be as long as the journal.
+    #[tokio::test]
+    async fn a_payment_is_found_by_the_index() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("journal.sqlite");
+        std::fs::write(&path, b"").unwrap();
+        let mut store = Store::open(&path, 100).await.unwrap();
+        store.create_tables().await.unwrap();
+        store.create_indices().await.unwrap();
+        store.create_indices().await.unwrap();
+        let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {FIRST_SPEND}")))
+            .bind("ab")
+            .fetch_all(&mut store.connection)
+            .await
+            .unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        assert_eq!(steps, ["SEARCH rows USING INDEX rows_of_payments (<expr>=?)"]);
     }
 
     #[test]

@@ -206,11 +206,7 @@ impl Writer {
 
     async fn find_spend(&mut self, intent: &IntentId) -> Result<Option<SpendRow>, JournalError> {
         let live = self.live.as_mut().map_err(|sealed| sealed.clone())?;
-        let Some(place) = live.state.place(intent) else { return Ok(None) };
-        match live.store.event_at(place).await? {
-            Some(Event::Spend(row)) => Ok(Some(*row)),
-            _ => Err(JournalError::Tampered { row: place, what: "it is not the payment's" }),
-        }
+        live.store.first_spend(intent).await
     }
 
     async fn compare_own_head(&mut self, seen: Head) -> Result<(), JournalError> {

@@ -84,8 +84,18 @@ impl Threads {
     /// Whether any run has a place now.
     #[must_use]
     pub fn is_computing(&self) -> bool {
-        self.payments.available_permits() < self.limits.payment_runs_max
-            || self.background.available_permits() < self.limits.background_runs_max
+        self.running() != (0, 0)
+    }
+
+    /// Runs that have a place now: payments, and background work.
+    #[must_use]
+    pub fn running(&self) -> (usize, usize) {
+        let taken =
+            |most: usize, places: &Semaphore| most.saturating_sub(places.available_permits());
+        (
+            taken(self.limits.payment_runs_max, &self.payments),
+            taken(self.limits.background_runs_max, &self.background),
+        )
     }
 
     /// Runs `job` on a thread of its own. If it fails, the peers are told.

@@ -8,8 +8,8 @@
 //! the cores of this machine.
 //!
 //! `tercet-bench [quick] [PART..]`: `quick` makes few of each; parts are `policy admit stages sign
-//! presign load wallets purchases primes`, all of them if none is named, and only then are the files
-//! written.
+//! presign load wallets provisioning purchases primes`, all of them if none is named, and only then
+//! are the files written.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -21,6 +21,7 @@ mod examples;
 mod figures;
 mod house;
 mod load;
+mod provisioning;
 mod purchases;
 mod report;
 mod stages;
@@ -33,8 +34,18 @@ use anyhow::Result;
 use self::figures::Figures;
 
 /// The parts, in the order in which they run.
-const PARTS: [&str; 9] =
-    ["policy", "admit", "stages", "sign", "presign", "load", "wallets", "purchases", "primes"];
+const PARTS: [&str; 10] = [
+    "policy",
+    "admit",
+    "stages",
+    "sign",
+    "presign",
+    "load",
+    "wallets",
+    "provisioning",
+    "purchases",
+    "primes",
+];
 
 /// How many of each.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +110,7 @@ async fn measure(part: &str, scale: Scale, figures: &mut Figures) -> Result<()> 
         "presign" => examples::presign(scale, figures).await,
         "load" => load::measure(scale, figures).await,
         "wallets" => wallets::measure(scale, figures).await,
+        "provisioning" => provisioning::measure(scale, figures).await,
         _ => purchases::measure(scale, figures).await,
     }
 }

@@ -85,7 +85,8 @@ async fn make(line: &AgentLine<'_>, count: u32, took_ms: &mut Vec<f64>) -> Resul
     Ok(())
 }
 
-async fn create(line: &AgentLine<'_>) -> Result<()> {
+/// Makes a wallet.
+pub(crate) async fn create(line: &AgentLine<'_>) -> Result<()> {
     let asked = line.ask_for_wallet("bench").await?;
     let path = format!("/v1/ceremonies/{}", asked.request);
     let begun = Instant::now();

@@ -15,6 +15,9 @@ pub struct ConfigText {
     pub coordinator_more: String,
     /// At the end of every node's.
     pub node_more: String,
+    /// Sets of primes that every node keeps in stock. None: a house of tests and of the demo
+    /// prepares one group, and its cores are for that.
+    pub prime_stock: usize,
 }
 
 /// What a node's configuration says.
@@ -92,8 +95,8 @@ impl ConfigText {
             authority: &authority(house),
             chain: ("eip155:8453", &format!("\"{}\"", house.rpc)),
         };
-        // A house of tests and of the demo prepares one group, and its cores are for that.
-        format!("{}\n[primes]\nstock = 0\n{}", text.toml(), self.node_more)
+        let Self { prime_stock, node_more, .. } = self;
+        format!("{}\n[primes]\nstock = {prime_stock}\n{node_more}", text.toml())
     }
 }
 
