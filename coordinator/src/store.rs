@@ -32,6 +32,7 @@ use tercet_policy::time::UnixSeconds;
 
 pub use agents::AgentRecord;
 pub use ceremonies::{CeremonyRecord, NewCeremony};
+pub use group::Pending;
 pub use nodes::LastHead;
 pub use nonces::{Allocated, NonceWish};
 pub use payments::{Asked, Change, Facts, Move, NewPayment, PageWish, PaymentRecord, Taken};

@@ -8,6 +8,7 @@ mod budgets;
 mod ceremonies;
 mod decide;
 mod fixture;
+mod measure;
 mod node;
 mod openapi;
 mod overload;

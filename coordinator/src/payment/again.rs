@@ -73,7 +73,7 @@ async fn signed_again(
     for _ in 0..OVERTAKEN_MAX {
         let (digest, signed_by) = (Some(signed.digest), Some(signed.way));
         let facts = Facts { digest, signed_by, ..record.facts.clone() };
-        match apply(app, &record, &Next::new(Event::Signature, facts)).await {
+        match apply(app, &record, &Next::new(Event::Signature, facts), &mut None).await {
             Ok((record, _)) => return Ok(Told { record, answer: signed.answer }),
             Err(StoreError::Changed) => {
                 record = app

@@ -2,6 +2,10 @@
 //!
 //! Promises: what is about to be done is stored before it is done, from the version that was read;
 //! one task drives one payment; a stop or a crash anywhere is taken up from the store alone.
+//!
+//! A request is told of its signature before that is durable. What is durable by then says that
+//! there may be one (`signing`): a crash in between is a crash in the middle of the session, and
+//! the same is signed again.
 
 use std::time::Duration;
 
@@ -83,13 +87,12 @@ async fn drive(app: &App, record: PaymentRecord, first: Event, mut errand: Optio
     let mut next = Next::new(first, record.facts.clone());
     let mut record = record;
     loop {
-        let answer = next.answer.take();
-        let (moved, effect) = settle(app, &record, next).await;
+        let (moved, effect) = settle(app, &record, next, &mut errand).await;
         app.running().tell(&moved);
         if is_past_signing(&moved)
             && let Some(errand) = errand.take()
         {
-            errand.tell(moved.clone(), answer);
+            errand.tell(moved.clone(), None);
         }
         let Some(effect) = effect else { return };
         next = perform(app, &moved, effect, &mut errand).await;
@@ -110,11 +113,16 @@ async fn read(app: &App, id: &IntentId) -> Option<PaymentRecord> {
 }
 
 /// Stores a move, as often as it takes; a payment that somebody else moved is read again.
-async fn settle(app: &App, record: &PaymentRecord, next: Next) -> (PaymentRecord, Option<Effect>) {
+async fn settle(
+    app: &App,
+    record: &PaymentRecord,
+    next: Next,
+    errand: &mut Option<Errand>,
+) -> (PaymentRecord, Option<Effect>) {
     let mut record = record.clone();
     let mut next = next;
     loop {
-        match apply(app, &record, &next).await {
+        match apply(app, &record, &next, errand).await {
             Ok(moved) => return moved,
             Err(StoreError::Changed) => {
                 let Some(newer) = read(app, &record.id()).await else { return (record, None) };
@@ -143,10 +151,13 @@ fn rebased(old: &PaymentRecord, newer: &PaymentRecord, next: Next) -> Next {
     Next { facts, ..next }
 }
 
+/// Stores a move. The request that waits for a signature is told of it when its write has its place
+/// in the row, not when it is durable.
 pub(super) async fn apply(
     app: &App,
     record: &PaymentRecord,
     next: &Next,
+    errand: &mut Option<Errand>,
 ) -> Result<(PaymentRecord, Option<Effect>), StoreError> {
     let kind = Kind::of(&record.envelope.document.payment);
     let (state, effect) = step(kind, record.state, next.event);
@@ -155,7 +166,13 @@ pub(super) async fn apply(
     }
     let (event, facts, at) = (next.event, next.facts.clone(), app.clock().now());
     let change = Change { event, state, facts, at };
-    let moved = app.store().change_payment(record, change).await?;
+    let (then, pending) = app.store().change_payment_soon(record, change).await?;
+    if is_past_signing(&then)
+        && let Some(errand) = errand.take_if(|_| event == Event::Signature)
+    {
+        errand.tell(then, next.answer.clone());
+    }
+    let moved = pending.durable().await?;
     app.book().follow(record.state, &moved);
     if record.state != state {
         tracing::info!(payment = %record.id(), from = ?record.state, to = ?state, "payment moved");

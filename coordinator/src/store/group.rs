@@ -5,8 +5,10 @@
 //! last hash of the chain of events, and how many payments are open.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sqlx::sqlite::SqlitePool;
+use tercet_policy::intent::IntentId;
 use tercet_policy::party::AgentId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,6 +23,8 @@ const WRITES_WAITING_MAX: usize = 1_024;
 /// One write of a payment.
 #[derive(Debug)]
 pub(super) enum Write {
+    /// None: a place in the row of writes.
+    Nothing,
     Insert(Box<NewPayment>),
     Change(Box<(PaymentRecord, Change)>),
 }
@@ -28,6 +32,7 @@ pub(super) enum Write {
 /// What it came to.
 #[derive(Debug)]
 pub(super) enum Written {
+    Nothing,
     Taken(Taken),
     Changed(Box<PaymentRecord>),
 }
@@ -40,24 +45,95 @@ struct Job {
 
 /// Where writes are handed in.
 #[derive(Clone, Debug)]
-pub(super) struct Group(mpsc::Sender<Job>);
+pub(super) struct Group {
+    queue: mpsc::Sender<Job>,
+    ahead: Arc<Mutex<HashMap<IntentId, PaymentRecord>>>,
+}
+
+/// A change that is on its way to the file, in its place behind those before it.
+#[derive(Debug)]
+pub struct Pending {
+    id: IntentId,
+    group: Group,
+    written: oneshot::Receiver<Result<Written, StoreError>>,
+}
+
+impl Pending {
+    /// Waits until it is durable.
+    ///
+    /// # Errors
+    /// As [`Store::change_payment`](super::Store::change_payment).
+    pub async fn durable(mut self) -> Result<PaymentRecord, StoreError> {
+        match (&mut self.written).await.map_err(|_| closed())?? {
+            Written::Changed(record) => Ok(*record),
+            Written::Nothing | Written::Taken(_) => Err(StoreError::Unreadable { what: "write" }),
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.group.ahead().remove(&self.id);
+    }
+}
+
+const fn closed() -> StoreError {
+    StoreError::Sql(sqlx::Error::PoolClosed)
+}
 
 impl Group {
     /// Starts the task that writes. It ends with the last handle.
     pub(super) async fn start(writer: SqlitePool) -> Result<Self, StoreError> {
         let open = writes::open_by_agent(&writer).await?;
         let memory = Memory { tail: None, open: Open { by_agent: open, undo: Vec::new() } };
-        let (sender, queue) = mpsc::channel(WRITES_WAITING_MAX);
-        tokio::spawn(Scribe { writer, memory }.run(queue));
-        Ok(Self(sender))
+        let (queue, jobs) = mpsc::channel(WRITES_WAITING_MAX);
+        tokio::spawn(Scribe { writer, memory }.run(jobs));
+        Ok(Self { queue, ahead: Arc::default() })
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, HashMap<IntentId, PaymentRecord>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A payment as it will be in the file in a moment, where somebody was told of it already.
+    pub(super) fn ahead_of(&self, id: &IntentId) -> Option<PaymentRecord> {
+        self.ahead().get(id).cloned()
+    }
+
+    /// Waits until the file has all that anybody was told of.
+    pub(super) async fn catch_up(&self) -> Result<(), StoreError> {
+        if self.ahead().is_empty() {
+            return Ok(());
+        }
+        self.write(Write::Nothing).await.map(drop)
     }
 
     /// Writes, and waits until that is durable.
     pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {
+        self.hand_in(write).await?.await.map_err(|_| closed())?
+    }
+
+    /// Has a change take its place in the row; until it is durable the payment is shown as it
+    /// will be.
+    pub(super) async fn change_soon(
+        &self,
+        from: PaymentRecord,
+        change: Change,
+        then: PaymentRecord,
+    ) -> Result<Pending, StoreError> {
+        let id = then.id();
+        let written = self.hand_in(Write::Change(Box::new((from, change)))).await?;
+        self.ahead().insert(id, then);
+        Ok(Pending { id, group: self.clone(), written })
+    }
+
+    async fn hand_in(
+        &self,
+        write: Write,
+    ) -> Result<oneshot::Receiver<Result<Written, StoreError>>, StoreError> {
         let (done, written) = oneshot::channel();
-        let closed = |()| StoreError::Sql(sqlx::Error::PoolClosed);
-        self.0.send(Job { write, done }).await.map_err(|_| closed(()))?;
-        written.await.map_err(|_| closed(()))?
+        self.queue.send(Job { write, done }).await.map_err(|_| closed())?;
+        Ok(written)
     }
 }
 
@@ -168,6 +244,7 @@ impl Scribe {
         for write in writes {
             let memory = &mut self.memory;
             let written = match write {
+                Write::Nothing => Ok(Written::Nothing),
                 Write::Insert(new) => writes::insert(&mut transaction, memory, new).await,
                 Write::Change(what) => {
                     let (from, change) = what.as_ref();

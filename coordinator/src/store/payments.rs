@@ -182,11 +182,17 @@ pub struct PageWish {
     pub limit: i64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     state: State,
     facts: Facts,
+}
+
+#[derive(Serialize)]
+struct RowRef<'a> {
+    state: State,
+    facts: &'a Facts,
 }
 
 fn payment(row: &SqliteRow) -> Result<PaymentRecord, StoreError> {
@@ -211,6 +217,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn payment(&self, id: &IntentId) -> Result<Option<PaymentRecord>, StoreError> {
+        if let Some(ahead) = self.group.ahead_of(id) {
+            return Ok(Some(ahead));
+        }
         let row = sqlx::query("SELECT * FROM payments WHERE id = ?")
             .bind(id.to_string())
             .fetch_optional(&self.readers)
@@ -223,6 +232,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn payments(&self, wish: &PageWish) -> Result<Vec<PaymentRecord>, StoreError> {
+        self.group.catch_up().await?;
         let status = wish.status.map(|status| word_of(&status, "status")).transpose()?;
         let rows = sqlx::query(
             "SELECT * FROM payments

@@ -81,7 +81,8 @@ impl FakeNode {
         for (header, value) in signature(name, &Method::GET, "/v1/relay", b"") {
             request.headers_mut().insert(header, value.parse().unwrap());
         }
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let (socket, _) =
+            tokio_tungstenite::connect_async_with_config(request, None, true).await.unwrap();
         let (manner, seen) = (Arc::new(Mutex::new(manner)), Arc::<Mutex<Vec<ToNode>>>::default());
         let wallet = Arc::new(Mutex::new(WALLET));
         let (m, s, w) = (Arc::clone(&manner), Arc::clone(&seen), Arc::clone(&wallet));

@@ -7,10 +7,10 @@ use sqlx::{Row as _, SqliteConnection};
 use tercet_policy::party::AgentId;
 
 use super::events::{self, Happened};
-use super::{Change, NewPayment, PaymentRecord, Row, Taken, payment};
+use super::{Change, NewPayment, PaymentRecord, RowRef, Taken, payment};
 use crate::payment::state::State;
 use crate::store::ceremonies::word_of;
-use crate::store::group::{Memory, Write, Written};
+use crate::store::group::{Memory, Pending, Write, Written};
 use crate::store::{Store, StoreError, signed, to_json, unsigned, word};
 
 const INSERT: &str = "INSERT INTO payments (id, serial, agent, wallet, content_hash, envelope,
@@ -31,8 +31,23 @@ impl Store {
     pub async fn insert_payment(&self, new: NewPayment) -> Result<Taken, StoreError> {
         match self.group.write(Write::Insert(Box::new(new))).await? {
             Written::Taken(taken) => Ok(taken),
-            Written::Changed(_) => Err(StoreError::Unreadable { what: "write" }),
+            Written::Nothing | Written::Changed(_) => Err(StoreError::Unreadable { what: "write" }),
         }
+    }
+
+    /// Has a change of a payment written in a moment. Until then every reader of this store sees
+    /// the payment as it will be; a crash before that finds it as it was.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn change_payment_soon(
+        &self,
+        from: &PaymentRecord,
+        change: Change,
+    ) -> Result<(PaymentRecord, Pending), StoreError> {
+        let then = changed(from, &change);
+        let pending = self.group.change_soon(from.clone(), change, then.clone()).await?;
+        Ok((then, pending))
     }
 
     /// Changes a payment from the version in `from`.
@@ -46,7 +61,7 @@ impl Store {
     ) -> Result<PaymentRecord, StoreError> {
         match self.group.write(Write::Change(Box::new((from.clone(), change)))).await? {
             Written::Changed(record) => Ok(*record),
-            Written::Taken(_) => Err(StoreError::Unreadable { what: "write" }),
+            Written::Nothing | Written::Taken(_) => Err(StoreError::Unreadable { what: "write" }),
         }
     }
 }
@@ -74,7 +89,7 @@ pub(in crate::store) async fn insert(
         let known = known(connection, &id).await?;
         return Ok(Written::Taken(known.map_or(Taken::Full, Taken::Known)));
     }
-    let row = Row { state: record.state, facts: record.facts };
+    let row = RowRef { state: record.state, facts: &record.facts };
     let serial = sqlx::query(INSERT)
         .bind(&id)
         .bind(intent.agent.as_str())
@@ -86,7 +101,6 @@ pub(in crate::store) async fn insert(
         .bind(signed(record.created_at.0, "time")?)
         .fetch_optional(&mut *connection)
         .await?;
-    record.facts = row.facts;
     let Some(serial) = serial else {
         let known = known(connection, &id).await?;
         let known = known.ok_or(StoreError::Unreadable { what: "payment" })?;
@@ -124,7 +138,7 @@ pub(in crate::store) async fn change(
     from: &PaymentRecord,
     change: &Change,
 ) -> Result<Written, StoreError> {
-    let row = Row { state: change.state, facts: change.facts.clone() };
+    let row = RowRef { state: change.state, facts: &change.facts };
     let done = sqlx::query(CHANGE)
         .bind(word_of(&change.state.status(), "status")?)
         .bind(to_json(&row, "payment")?)
@@ -136,7 +150,7 @@ pub(in crate::store) async fn change(
     if done.rows_affected() == 0 {
         return Err(StoreError::Changed);
     }
-    let facts = &row.facts;
+    let facts = &change.facts;
     let moved = Happened::Moved { event: change.event, from: from.state, to: change.state, facts };
     events::append(connection, memory, &from.id(), &moved, change.at).await?;
     let agent = &from.envelope.document.agent;
@@ -145,12 +159,16 @@ pub(in crate::store) async fn change(
         (true, false) => memory.open.opened(agent),
         _ => {}
     }
-    Ok(Written::Changed(Box::new(PaymentRecord {
-        state: row.state,
-        facts: row.facts,
+    Ok(Written::Changed(Box::new(changed(from, change))))
+}
+
+fn changed(from: &PaymentRecord, change: &Change) -> PaymentRecord {
+    PaymentRecord {
+        state: change.state,
+        facts: change.facts.clone(),
         version: from.version.saturating_add(1),
         updated_at: change.at,
         envelope: from.envelope.clone(),
         ..*from
-    })))
+    }
 }
