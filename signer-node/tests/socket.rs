@@ -298,6 +298,8 @@ async fn a_client_that_dies_while_it_waits_loses_nothing() {
     // The first dies with its ticket in hand, and nobody takes what it asked for.
     drop(ticket(&one, &paid).await);
     drop(one);
+    // Until the node has seen it hang up, what is finished would go to it, and be signed again.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let mut left = ticket(&two, &paid).await;
     ask_to_sign(&desk.group, &envelope, 2).await;
     let first = next_end(&mut left).await;

@@ -10,6 +10,7 @@
 )]
 
 mod system {
+    mod beside;
     mod budget;
     mod commands;
     mod concurrency;

@@ -1,9 +1,12 @@
-//! Lines to the coordinator: as an operator with a bearer token, or as the agent of a home.
+//! Lines to the coordinator: as an operator with a bearer token, or as the agent of a home, whose
+//! node may run beside this process.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use tercet::client::{Client, Credentials};
+use tercet::node::{AsAgent, Beside};
+use tercet::wallet::{RULES_FILE, WalletConfig};
 use tercet_signer::home::Home;
 use tercet_signer::identity::NodeIdentity;
 use tercet_signer::kek::{Argon2Cost, Kek};
@@ -27,7 +30,7 @@ pub fn open(args: &Args) -> Result<Client, CliError> {
         let token = Zeroizing::new(read_text(file)?.trim().to_owned());
         return client(base(args)?, Credentials::Reader(Arc::new(token)));
     }
-    if args.home.join(AGENT_FILE).is_file() {
+    if [AGENT_FILE, RULES_FILE].iter().any(|file| args.home.join(file).is_file()) {
         return as_agent(args);
     }
     without_credentials(args)
@@ -41,13 +44,42 @@ pub fn without_credentials(args: &Args) -> Result<Client, CliError> {
     client(base(args)?, Credentials::None)
 }
 
-/// A line as the agent of the home.
+/// A line as the agent of the home. Requests are signed by the node beside this process where one
+/// answers, and with the identity in the home otherwise.
 ///
 /// # Errors
 /// [`CliError`].
 pub fn as_agent(args: &Args) -> Result<Client, CliError> {
+    if let Some(node) = beside(&wallet(&args.home)?)? {
+        return client(base(args)?, Credentials::Node(Arc::new(AsAgent(Arc::new(node)))));
+    }
     let identity = identity(&config(&args.home)?)?;
     client(base(args)?, Credentials::Node(Arc::new(identity)))
+}
+
+/// What a wallet of this home is opened with.
+///
+/// # Errors
+/// [`CliError::Setup`].
+pub fn wallet(home: &Path) -> Result<WalletConfig, CliError> {
+    WalletConfig::read(home)
+        .map_err(|error| CliError::Setup { detail: error.to_string(), next: no_home(home) })
+}
+
+/// The agent's node beside this process, if there is one.
+///
+/// # Errors
+/// [`CliError::Setup`] for one that is named and cannot be used.
+pub fn beside(config: &WalletConfig) -> Result<Option<Beside>, CliError> {
+    let node = config.live_socket().map(Beside::at).transpose();
+    node.map_err(|error| CliError::Setup {
+        detail: error.to_string(),
+        next: "Start the agent's node, or correct `socket` in wallet.toml.".into(),
+    })
+}
+
+fn no_home(home: &Path) -> String {
+    format!("Make a home with `tercet init`, or name it with --home (now {}).", home.display())
 }
 
 /// The agent node's configuration of a home folder.
@@ -55,13 +87,8 @@ pub fn as_agent(args: &Args) -> Result<Client, CliError> {
 /// # Errors
 /// [`CliError::Setup`].
 pub fn config(home: &Path) -> Result<NodeConfig, CliError> {
-    NodeConfig::read(&home.join(AGENT_FILE)).map_err(|error| CliError::Setup {
-        detail: error.to_string(),
-        next: format!(
-            "Make a home with `tercet init`, or name it with --home (now {}).",
-            home.display()
-        ),
-    })
+    NodeConfig::read(&home.join(AGENT_FILE))
+        .map_err(|error| CliError::Setup { detail: error.to_string(), next: no_home(home) })
 }
 
 /// Opens the identity of a home that no process is using.
@@ -84,7 +111,7 @@ pub fn base(args: &Args) -> Result<Url, CliError> {
     if let Some(url) = &args.coordinator {
         return Ok(url.clone());
     }
-    config(&args.home).map(|config| config.coordinator.origin().clone()).map_err(|error| {
+    wallet(&args.home).map(|config| config.coordinator.origin().clone()).map_err(|error| {
         CliError::Setup {
             detail: format!("no coordinator is known: {error}"),
             next: "Name one with --coordinator URL or TERCET_COORDINATOR.".into(),

@@ -1,8 +1,11 @@
 //! What this wallet began to pay for, on disk before anything is signed.
 //!
 //! Promises: one row per intent, durable (`WAL`, `synchronous=FULL`, both read back) before the
-//! intent leaves this process; limits, payee pin and row are one transaction; a state changes
-//! only from the state it was read in; rows are never deleted.
+//! intent leaves this process, and its end durable before the caller learns of it; limits, payee pin
+//! and row are one transaction; a state changes only from the state it was read in; rows are never
+//! deleted. That a header is about to be sent is written without waiting for the disk: it outlives
+//! this process at once, and the machine with the next row. Whoever takes a purchase up looks at the
+//! chain first and goes on with the same intent, whichever of `chosen` and `sent` it finds.
 //!
 //! Refuses: a file whose durability settings do not take, and a row that does not read.
 //!
@@ -104,6 +107,8 @@ impl From<BadRow> for NotBegun {
 #[derive(Clone, Debug)]
 pub struct Journal {
     pool: SqlitePool,
+    /// Commits without waiting for the disk.
+    quick: SqlitePool,
 }
 
 impl Journal {
@@ -120,8 +125,11 @@ impl Journal {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(BUSY_SECONDS));
         // One connection: begin, pin and limits are decided one after the other.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let journal = Self { pool };
+        let one = || SqlitePoolOptions::new().max_connections(1);
+        let pool = one().connect_with(options.clone()).await?;
+        let quick = options.synchronous(SqliteSynchronous::Normal).create_if_missing(false);
+        let quick = one().connect_lazy_with(quick);
+        let journal = Self { pool, quick };
         journal.check_durable().await?;
         sqlx::migrate!("./migrations").run(&journal.pool).await?;
         Ok(journal)
@@ -210,7 +218,7 @@ impl Journal {
         .bind(row::seconds(now))
         .bind(purchase.intent.id.to_string())
         .bind(purchase.state.word())
-        .execute(&self.pool)
+        .execute(&self.quick)
         .await?;
         purchase.overtaken_unless(changed.rows_affected())?;
         purchase.state = State::Sent;
@@ -278,6 +286,7 @@ impl Journal {
 
     /// Writes what is still in memory and lets go of the file.
     pub async fn close(&self) {
+        self.quick.close().await;
         self.pool.close().await;
     }
 }

@@ -28,7 +28,7 @@ use tercet_signer::gate::HeldWallet;
 use tercet_signer_node::{NotPaid, Readiness, Ticket};
 
 pub use self::beside::Beside;
-pub(crate) use self::within::Within;
+pub use self::within::Within;
 use crate::client::{ClientError, SignRequests};
 
 /// What a wallet needs of its agent's node.

@@ -15,6 +15,8 @@ use tercet_policy::money::{Amount, BadAmount};
 pub const VALIDITY_SECONDS_MAX: u64 = 300;
 /// Shortest `maxTimeoutSeconds` worth signing for: a facilitator wants at least 6 seconds left.
 pub const VALIDITY_SECONDS_MIN: u64 = 10;
+/// Pause after the first look for a payment on the chain, in milliseconds; doubled each time.
+const FIRST_PAUSE_MS: u64 = 20;
 /// Oldest challenge out of a cache that is looked at, in seconds (`Age` header).
 pub const CHALLENGE_AGE_SECONDS_MAX: u64 = 30;
 /// Largest resource that is held to be hashed, in bytes; a larger one is handed on as it comes.
@@ -96,13 +98,16 @@ pub struct Patience {
     /// For the chain to show what happened after a payment without delivery, in milliseconds.
     /// Default 5 s.
     pub chain_ms: u64,
-    /// For the chain to show the payment of a resource that came, in milliseconds. The caller waits
-    /// for it with the resource already here; what is not shown by then is a receipt that is not
-    /// verified. Default 3 s.
+    /// For the chain to show the payment of a resource that came, in milliseconds, after a first look
+    /// that is taken while the resource is still coming. The caller waits for it with the resource
+    /// already here; what is not shown by then is a receipt that is not verified, which
+    /// [`Wallet::resume`](crate::Wallet::resume) finishes. 0 waits for nothing but the first look.
+    /// Default 1 s.
     pub receipt_ms: u64,
     /// For the coordinator to take a report of a payment that brought nothing. Default 3 s.
     pub report_ms: u64,
-    /// Between two looks, and before a request is sent again, in milliseconds. Default 0.5 s.
+    /// Between two looks, and before a request is sent again, in milliseconds; the first pauses
+    /// between looks are shorter. Default 0.5 s.
     pub pause_ms: u64,
 }
 
@@ -114,7 +119,7 @@ impl Default for Patience {
             paid_ms: 120_000,
             resource_ms: 60_000,
             chain_ms: 5_000,
-            receipt_ms: 3_000,
+            receipt_ms: 1_000,
             report_ms: 3_000,
             pause_ms: 500,
         }
@@ -153,6 +158,13 @@ impl Patience {
     /// Never zero, so that no loop spins.
     pub(crate) fn pause(&self) -> Duration {
         Duration::from_millis(self.pause_ms.max(1))
+    }
+
+    /// Between two looks, the first after none: what is being mined shows soon or takes a block.
+    pub(crate) fn pauses(&self) -> impl Iterator<Item = Duration> {
+        let (first, last) = (Duration::from_millis(FIRST_PAUSE_MS), self.pause());
+        std::iter::successors(Some(first), |pause| Some(pause.saturating_mul(2)))
+            .map(move |pause| pause.min(last))
     }
 }
 
@@ -254,6 +266,17 @@ mod tests {
         }
         let lax = FetchRules { max_validity_seconds: 86_400, ..FetchRules::default() };
         assert_eq!(lax.validity(86_400), Some(VALIDITY_SECONDS_MAX));
+    }
+
+    #[test]
+    fn pauses_grow_to_the_one_that_is_configured() {
+        let pauses = |pause_ms| {
+            let patience = Patience { pause_ms, ..Patience::default() };
+            let pauses = patience.pauses().take(7).map(|pause| pause.as_millis());
+            pauses.collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(500), [20, 40, 80, 160, 320, 500, 500]);
+        assert_eq!(pauses(0), [1; 7], "no loop spins");
     }
 
     #[test]

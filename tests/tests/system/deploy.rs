@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use tercet::WalletConfig;
+use tercet::wallet::Housing;
 use tercet_cli::demo::process::program;
 use tercet_tests::cluster::root;
 
@@ -26,6 +28,14 @@ fn every_node_takes_its_example() {
         let file = format!("config/{role}.toml");
         assert_good(&run("tercet-signer-node", &["--role", role, "--config"], &file));
     }
+}
+
+#[test]
+fn an_agents_process_takes_its_example() {
+    let read = |path: &str| WalletConfig::read(&deploy(path)).unwrap().housing;
+    let Housing::Beside(socket) = read("config/wallet.toml") else { panic!("another housing") };
+    let Housing::Within(node) = read("config/agent.toml") else { panic!("another housing") };
+    assert_eq!(node.socket.unwrap().path, socket, "both examples name one socket");
 }
 
 #[test]

@@ -8,10 +8,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 use tercet::client::Client;
+use tercet::node::{AgentNode as _, Beside};
+use tercet::wallet::{Housing, WalletConfig};
 use tercet_api::auth::SIGNATURE_AGE_SECONDS_MAX;
 use tercet_chain::{ChainReader, Endpoints};
 use tercet_policy::party::AgentId;
 use tercet_signer_node::config::{ChainConfig, NodeConfig};
+use url::Url;
 
 use crate::answer::Answer;
 use crate::args::Args;
@@ -54,6 +57,12 @@ impl Finding {
 /// None of its own: what is wrong is the answer.
 pub async fn run(args: &Args) -> Result<Answer, CliError> {
     let mut findings = vec![mode(&args.home)];
+    if let Ok(wallet) = line::wallet(&args.home)
+        && let Housing::Beside(socket) = &wallet.housing
+    {
+        findings.extend(beside(&wallet, socket).await);
+        return Ok(answer(findings));
+    }
     let config = match line::config(&args.home) {
         Ok(config) => config,
         Err(error) => {
@@ -63,7 +72,7 @@ pub async fn run(args: &Args) -> Result<Answer, CliError> {
     };
     let pins = serde_json::to_value(&config.authority).unwrap_or_default();
     findings.push(Finding::good("agent.toml", format!("agent {}, authority {pins}", config.node)));
-    findings.push(clock(&config).await);
+    findings.push(clock(config.coordinator.origin()).await);
     findings.extend(coordinator(args, &config).await);
     for chain in &config.chains {
         findings.push(endpoints(chain).await);
@@ -73,6 +82,27 @@ pub async fn run(args: &Args) -> Result<Answer, CliError> {
         findings.push(Finding::bad("chains", "none are configured", next));
     }
     Ok(answer(findings))
+}
+
+/// What a process needs whose agent's node runs beside it.
+async fn beside(wallet: &WalletConfig, socket: &Path) -> Vec<Finding> {
+    let seen = async || Beside::at(socket)?.readiness().await;
+    let node = match seen().await {
+        Err(error) => {
+            let next = "Start the agent's node, or have this user listed in its [socket] users.";
+            Finding::bad("node", error.to_string(), next)
+        }
+        Ok(said) if said.ready => Finding::good("node", format!("{} is ready", said.node)),
+        Ok(said) => {
+            let seen = format!("{} is not ready (connected: {})", said.node, said.connected);
+            Finding::bad("node", seen, "The node's log and its /readyz say why.")
+        }
+    };
+    let mut findings = vec![node, clock(wallet.coordinator.origin()).await];
+    for chain in &wallet.chains {
+        findings.push(endpoints(chain).await);
+    }
+    findings
 }
 
 fn answer(findings: Vec<Finding>) -> Answer {
@@ -106,9 +136,9 @@ fn mode(home: &Path) -> Finding {
 }
 
 /// The coordinator's clock, by the `Date` of its answer, or by its word that it lives.
-async fn clock(config: &NodeConfig) -> Finding {
+async fn clock(coordinator: &Url) -> Finding {
     crate::tls::install();
-    let url = format!("{}livez", config.coordinator.origin());
+    let url = format!("{coordinator}livez");
     let probe = async {
         let http = reqwest::Client::builder().no_proxy().build()?;
         http.get(url).timeout(Duration::from_secs(PROBE_SECONDS_MAX)).send().await

@@ -1,15 +1,18 @@
 //! `tercet wallet`: make a wallet with the three nodes, list them, look at one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use serde_json::json;
 use tercet::client::{Client, Credentials};
+use tercet::node::{AgentNode, AsAgent, NodeError, Within};
+use tercet::wallet::Housing;
 use tercet_api::resource::{BalanceView, CeremonyStatus, CeremonyView, WalletView};
 use tercet_policy::chain::Asset;
 use tercet_policy::document::{RequestId, WalletRequest};
 use tercet_policy::party::AgentId;
-use tercet_signer_node::{NodeHandle, Voice};
+use tercet_signer_node::{NodeHandle, stop_shared};
 
 use crate::answer::Answer;
 use crate::args::{Args, Wallet};
@@ -36,25 +39,26 @@ pub async fn run(command: &Wallet, args: &Args, console: &Console) -> Result<Ans
     }
 }
 
-/// The agent's node runs in this process for the length of the ceremony.
+/// The agent's node runs in this process for the length of the ceremony, unless it runs beside it.
 async fn create(label: &str, args: &Args, console: &Console) -> Result<Answer, CliError> {
-    let config = line::config(&args.home)?;
+    let config = line::wallet(&args.home)?;
     let base = config.coordinator.origin().clone();
-    let request = {
-        let identity = line::identity(&config)?;
-        let agent = AgentId::new(identity.public().id.as_str());
-        let agent = agent.map_err(|error| CliError::Failed(error.to_string()))?;
-        let client = Client::new(base, Credentials::Node(std::sync::Arc::new(identity)))?;
-        (client, wallet_request(agent, label)?)
+    let view = match (line::beside(&config)?, config.housing) {
+        (Some(node), _) => ceremony(Arc::new(node), base, label, console).await?,
+        (None, Housing::Beside(_)) => {
+            return Err(CliError::Failed("a node beside this process was expected".into()));
+        }
+        (None, Housing::Within(config)) => {
+            let node = Box::pin(NodeHandle::start(*config)).await;
+            let node = Arc::new(node.map_err(|error| CliError::Setup {
+                detail: error.to_string(),
+                next: "Run `tercet doctor`.".into(),
+            })?);
+            let made = ceremony(Arc::new(Within::new(&node)), base, label, console).await;
+            stop_shared(node).await;
+            made?
+        }
     };
-    let (client, request) = request;
-    let node = Box::pin(NodeHandle::start(config)).await.map_err(|error| CliError::Setup {
-        detail: error.to_string(),
-        next: "Run `tercet doctor`.".into(),
-    })?;
-    let made = ceremony(&node, &client, request, console).await;
-    node.stop().await;
-    let view = made?;
     let wallet = view.wallet.map(|address| address.to_string()).unwrap_or_default();
     let text = format!(
         "{wallet}\n\nIts private key has never existed. Fund it, then `tercet policy put`."
@@ -74,17 +78,24 @@ fn wallet_request(agent: AgentId, label: &str) -> Result<WalletRequest, CliError
 }
 
 async fn ceremony(
-    node: &NodeHandle,
-    client: &Client,
-    request: WalletRequest,
+    node: Arc<dyn AgentNode>,
+    base: url::Url,
+    label: &str,
     console: &Console,
 ) -> Result<CeremonyView, CliError> {
-    node.wait_connected(Duration::from_secs(CONNECT_SECONDS_MAX)).await.map_err(|error| {
-        CliError::Unreachable { what: "the coordinator".into(), detail: error.to_string() }
+    let failed = |error: NodeError| CliError::Failed(error.to_string());
+    let agent = AgentId::new(node.keys().await.map_err(failed)?.id.as_str());
+    let agent = agent.map_err(|error| CliError::Failed(error.to_string()))?;
+    let client = Client::new(base, Credentials::Node(Arc::new(AsAgent(Arc::clone(&node)))))?;
+    let patience = Duration::from_secs(CONNECT_SECONDS_MAX);
+    node.wait_connected(patience).await.map_err(|error| CliError::Unreachable {
+        what: "the coordinator".into(),
+        detail: error.to_string(),
     })?;
-    let voice: Voice<'_> = node.identity();
+    let request = wallet_request(agent, label)?;
     let id = request.request;
-    let mut view = client.create_wallet(voice.sign_wallet_request(request)?).await?;
+    let request = node.sign_wallet_request(request).await.map_err(failed)?;
+    let mut view = client.create_wallet(request).await?;
     let mut bars = Bars { console, bars: Vec::new() };
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(CEREMONY_SECONDS_MAX) {

@@ -1,7 +1,15 @@
 //! How a purchase ended: what came back, and what the chain shows.
+//!
+//! The chain is asked as soon as the head of an answer is here, while its body still comes, and first
+//! in the transaction that the merchant names: a merchant that settles before it serves is proved by
+//! one look that costs the caller nothing. Without that the caller waits a little
+//! ([`Patience::receipt_ms`](crate::rules::Patience::receipt_ms)) and then gets the resource with a
+//! receipt that says that nothing is proved yet; the purchase stays `unverified` until a later look
+//! shows it. What is told to the caller is on disk before.
 
 use std::time::Duration;
 
+use alloy_primitives::B256;
 use reqwest::StatusCode;
 use tercet_policy::report::ReportKind;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,6 +32,14 @@ struct Undelivered {
     settling: bool,
 }
 
+/// What a look at the chain showed of a payment.
+enum Seen {
+    Settled(Settlement, Finality),
+    /// It can never settle, and so needs no further look.
+    Never,
+    NotYet,
+}
+
 impl Buyer {
     pub(super) async fn conclude(
         &self,
@@ -43,9 +59,11 @@ impl Buyer {
         if !status.is_success() {
             return Err(self.undelivered(ask, sent, undelivered(claim)).await?);
         }
-        match receive(response, self.parts.rules.patience.resource()).await {
-            Ok(received) => Ok(self.delivered(ask, sent, received, claim).await),
-            Err(_) => Err(self.undelivered(ask, sent, undelivered(claim)).await?),
+        let named = claim.as_ref().and_then(|claim| claim.transaction);
+        let receiving = receive(response, self.parts.rules.patience.resource());
+        match tokio::join!(receiving, self.look_for(&sent.purchase, named)) {
+            (Ok(received), seen) => Ok(self.delivered(ask, sent, (received, seen), claim).await),
+            (Err(_), _) => Err(self.undelivered(ask, sent, undelivered(claim)).await?),
         }
     }
 
@@ -54,10 +72,10 @@ impl Buyer {
         &self,
         ask: &Ask,
         Sent { mut purchase, signed_by }: Sent,
-        received: Received,
+        (received, seen): (Received, Seen),
         claim: Option<MerchantClaim>,
     ) -> Fetched {
-        let why = "the chain did not show the payment in time";
+        let why = "the chain did not show the payment before the resource was handed over";
         let mut receipt = Receipt::unproven(&purchase.intent, why, self.parts.clock.now());
         let mut resource = resource(ask, Some(received.response.status().as_u16()));
         if let Some((hash, bytes)) = received.body {
@@ -68,7 +86,11 @@ impl Buyer {
         receipt.resource = Some(resource);
         receipt.merchant_transaction = claim.and_then(|claim| claim.transaction);
         let mut state = State::Unverified;
-        if let Some((settlement, finality)) = self.shown(&purchase, &receipt).await {
+        let shown = match seen {
+            Seen::NotYet => self.shown(&purchase, receipt.merchant_transaction).await,
+            seen => seen,
+        };
+        if let Seen::Settled(settlement, finality) = shown {
             receipt = receipt.proven(&settlement, finality);
             state = State::Delivered;
         }
@@ -81,28 +103,37 @@ impl Buyer {
         Fetched { response: received.response, receipt: Some(receipt) }
     }
 
-    /// The settlement, as soon as the chain shows it. The merchant's transaction is only the first
-    /// place to look.
-    async fn shown(&self, purchase: &Purchase, so_far: &Receipt) -> Option<(Settlement, Finality)> {
-        let authorized = purchase.authorized()?;
+    /// The settlement, as soon as the chain shows it.
+    async fn shown(&self, purchase: &Purchase, named: Option<B256>) -> Seen {
         let patience = &self.parts.rules.patience;
-        let until = Instant::now().checked_add(patience.receipt())?;
-        loop {
-            if let Some(transaction) = so_far.merchant_transaction {
-                let found = self.parts.evidence.settlement_in(transaction, &authorized).await;
-                if let Ok(Some(settlement)) = found {
-                    return Some((settlement, Finality::Seen));
-                }
+        let until = Instant::now().checked_add(patience.receipt());
+        for pause in patience.pauses() {
+            let next = Instant::now().checked_add(pause);
+            if next.zip(until).is_none_or(|(next, until)| next > until) {
+                break;
             }
-            match self.parts.evidence.fate(&authorized).await {
-                Ok(Fate::Settled { settlement, finality }) => return Some((settlement, finality)),
-                Ok(Fate::Void { .. }) => return None,
-                Ok(Fate::Open) | Err(_) => {}
+            sleep(pause).await;
+            match self.look_for(purchase, named).await {
+                Seen::NotYet => {}
+                seen => return seen,
             }
-            if Instant::now() >= until {
-                return None;
+        }
+        Seen::NotYet
+    }
+
+    /// One look. The merchant's transaction is only the first place.
+    async fn look_for(&self, purchase: &Purchase, named: Option<B256>) -> Seen {
+        let Some(authorized) = purchase.authorized() else { return Seen::Never };
+        if let Some(transaction) = named {
+            let found = self.parts.evidence.settlement_in(transaction, &authorized).await;
+            if let Ok(Some(settlement)) = found {
+                return Seen::Settled(settlement, Finality::Seen);
             }
-            sleep(patience.pause()).await;
+        }
+        match self.parts.evidence.fate(&authorized).await {
+            Ok(Fate::Settled { settlement, finality }) => Seen::Settled(settlement, finality),
+            Ok(Fate::Void { .. }) => Seen::Never,
+            Ok(Fate::Open) | Err(_) => Seen::NotYet,
         }
     }
 
@@ -161,14 +192,15 @@ impl Buyer {
             return Fate::Open;
         };
         let until = Instant::now().checked_add(patience);
-        loop {
+        for pause in self.parts.rules.patience.pauses() {
             let fate = self.fate_or_open(&authorized).await;
             let over = until.is_none_or(|until| Instant::now() >= until);
             if fate != Fate::Open || over {
                 return fate;
             }
-            sleep(self.parts.rules.patience.pause()).await;
+            sleep(pause).await;
         }
+        Fate::Open
     }
 
     /// A chain that does not tell leaves it open.

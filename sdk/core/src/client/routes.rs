@@ -173,17 +173,7 @@ impl Client {
     /// `POST /v1/payments`: waits for the signature. Repeated when the line breaks: the intent's id
     /// makes it the same payment.
     pub async fn create_payment(&self, intent: SignedIntent) -> Result<PaymentView, ClientError> {
-        self.create_payment_with(intent, None).await
-    }
-
-    /// [`Client::create_payment`] with the part of the agent's node, which makes it one round trip:
-    /// the view then has the operator's sealed `answer`, unless an earlier answer was lost.
-    pub async fn create_payment_with(
-        &self,
-        intent: SignedIntent,
-        part: Option<SealedPart>,
-    ) -> Result<PaymentView, ClientError> {
-        let body = json(&CreatePayment { intent, part })?;
+        let body = json(&CreatePayment { intent, part: None })?;
         let mut pause = Duration::from_millis(RETRY_PAUSE_MS);
         for _ in 1..PAYMENT_TRIES_MAX {
             match self.call(Method::POST, "/v1/payments", body.clone()).await {
@@ -193,6 +183,17 @@ impl Client {
             pause = pause.saturating_mul(2);
         }
         self.call(Method::POST, "/v1/payments", body).await
+    }
+
+    /// [`Client::create_payment`] with the part of the agent's node, which makes it one round trip:
+    /// the view then has the operator's sealed `answer`. Not repeated by itself: a part is used up
+    /// once it was sent, and who asks again brings another.
+    pub async fn create_payment_with(
+        &self,
+        intent: SignedIntent,
+        part: Option<SealedPart>,
+    ) -> Result<PaymentView, ClientError> {
+        self.send(Method::POST, "/v1/payments", &CreatePayment { intent, part }).await
     }
 
     /// `POST /v1/payments/{id}/sign`: signs the same bytes once more, for an agent that lost its

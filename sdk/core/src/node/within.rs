@@ -20,10 +20,12 @@ use crate::seam::{Clock as _, SystemClock};
 
 /// A node in this process, as long as it runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Within(Weak<NodeHandle>);
+pub struct Within(Weak<NodeHandle>);
 
 impl Within {
-    pub(crate) fn new(node: &Arc<NodeHandle>) -> Self {
+    /// A node that somebody else keeps running.
+    #[must_use]
+    pub fn new(node: &Arc<NodeHandle>) -> Self {
         Self(Arc::downgrade(node))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy, SigningWay};
+use tercet_api::problem::ProblemCode;
 use tercet_api::relay::{FailureKind, SealedBytes, SealedPart};
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
 use tercet_policy::payload::{Eip3009Payment, FinishedPayment};
@@ -15,7 +16,7 @@ use tercet_policy::time::UnixSeconds;
 use tercet_signer_node::{NotPaid, Ticket};
 use tokio::time::sleep;
 
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, PAYMENT_TRIES_MAX, RETRY_PAUSE_MS};
 use crate::node::{AgentNode, NodeError};
 use crate::seam::{Clock as _, PayError, Payer, Signed, SystemClock};
 
@@ -92,13 +93,7 @@ impl HousedPayer {
         let id = intent.document.id;
         // Before the intent is posted: its end may come before the answer to the post.
         let ticket = self.ticket(id).await?;
-        let part = self.part(&intent).await;
-        let has_part = part.is_some();
-        let posted = self.client.create_payment_with(intent, part).await;
-        if has_part && !posted.as_ref().is_ok_and(|view| view.answer.is_some()) {
-            self.node.give_up(id).await;
-        }
-        match posted {
+        match self.post(intent).await {
             Ok(PaymentView { answer: Some(answer), .. }) => self.join(id, &answer).await,
             Ok(view) => self.after(ticket, &view).await,
             Err(ClientError::Unreachable { detail }) => {
@@ -109,6 +104,37 @@ impl HousedPayer {
             }
             Err(error) => Err(of_client(&error)),
         }
+    }
+
+    /// Posts the intent with a part, and again when the line breaks: with another part, as the first
+    /// may have arrived. The intent's id makes it the same payment, slot and digest.
+    async fn post(&self, intent: SignedIntent) -> Result<PaymentView, ClientError> {
+        let id = intent.document.id;
+        let mut part = self.part(&intent).await;
+        let mut had_part = part.is_some();
+        let mut pause = Duration::from_millis(RETRY_PAUSE_MS);
+        let mut posted = self.client.create_payment_with(intent.clone(), part).await;
+        for _ in 1..PAYMENT_TRIES_MAX {
+            part = match &posted {
+                Err(ClientError::Unreachable { .. }) => {
+                    sleep(pause).await;
+                    self.part(&intent).await
+                }
+                // It is being signed for an earlier process: without a part this waits for it.
+                Err(error) if had_part && error.code() == Some(ProblemCode::Busy) => {
+                    sleep(pause).await;
+                    None
+                }
+                _ => break,
+            };
+            had_part |= part.is_some();
+            pause = pause.saturating_mul(2);
+            posted = self.client.create_payment_with(intent.clone(), part).await;
+        }
+        if had_part && !posted.as_ref().is_ok_and(|view| view.answer.is_some()) {
+            self.node.give_up(id).await;
+        }
+        posted
     }
 
     /// Our node's part, where it has one to give. Whatever keeps it from that keeps nobody from
@@ -252,3 +278,6 @@ fn of_end(why: NotPaid) -> PayError {
         other => failed(true, other),
     }
 }
+
+#[cfg(test)]
+mod tests;
