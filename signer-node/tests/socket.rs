@@ -1,5 +1,5 @@
-//! The socket at which an agent's processes use the node beside them: who is let in, what is bounded,
-//! and what becomes of those who die in the middle.
+//! The socket at which an agent's processes use the node beside them: who is let in, what is
+//! bounded, and what becomes of those who die in the middle.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,11 +1,12 @@
 //! What this wallet began to pay for, on disk before anything is signed.
 //!
 //! Promises: one row per intent, durable (`WAL`, `synchronous=FULL`, both read back) before the
-//! intent leaves this process, and its end durable before the caller learns of it; limits, payee pin
-//! and row are one transaction; a state changes only from the state it was read in; rows are never
-//! deleted. That a header is about to be sent is written without waiting for the disk: it outlives
-//! this process at once, and the machine with the next row. Whoever takes a purchase up looks at the
-//! chain first and goes on with the same intent, whichever of `chosen` and `sent` it finds.
+//! intent leaves this process, and its end durable before the caller learns of it; limits, payee
+//! pin and row are one transaction; a state changes only from the state it was read in; rows are
+//! never deleted. That a header is about to be sent is written without waiting for the disk: it
+//! outlives this process at once, and the machine with the next row. Whoever takes a purchase up
+//! looks at the chain first and goes on with the same intent, whichever of `chosen` and `sent` it
+//! finds.
 //!
 //! Refuses: a file whose durability settings do not take, and a row that does not read.
 //!

@@ -1,11 +1,12 @@
-//! The agent's node, as its wallet sees it: in this process, or beside it behind a Unix socket. It is
-//! the same node with the same journal either way; what differs is whose memory holds the share.
+//! The agent's node, as its wallet sees it: in this process, or beside it behind a Unix socket. It
+//! is the same node with the same journal either way; what differs is whose memory holds the share.
 //!
 //! Promises: whoever gets a finished payment from here asked for it; an answer that is not known is
 //! never taken for a no ([`AgentNode::may_have_signed`]).
 //!
-//! Does not protect against: a node that is not the one it is believed to be. The folder of the socket
-//! belongs to whoever runs the node, and a socket in a folder that anybody may write is refused.
+//! Does not protect against: a node that is not the one it is believed to be. The folder of the
+//! socket belongs to whoever runs the node, and a socket in a folder that anybody may write is
+//! refused.
 
 mod beside;
 mod within;
@@ -75,8 +76,8 @@ pub trait AgentNode: Send + Sync + fmt::Debug {
     /// the intent is posted.
     async fn expect(&self, intent: IntentId, patience: Duration) -> Result<Ticket, NodeError>;
 
-    /// Judges and records a payment and gives its part of the signature, where it has a presignature
-    /// and the payment takes no terms of the chain.
+    /// Judges and records a payment and gives its part of the signature, where it has a
+    /// presignature and the payment takes no terms of the chain.
     async fn begin(&self, envelope: &SignedIntent) -> Result<Option<SealedPart>, NodeError>;
 
     /// Finishes a payment that was begun, with the operator's sealed answer.

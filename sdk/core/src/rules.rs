@@ -92,15 +92,15 @@ pub struct Patience {
     /// For the headers of a paid answer, in milliseconds: the merchant's facilitator may itself
     /// wait 90 s. Default 120 s.
     pub paid_ms: u64,
-    /// For the whole body of a paid answer, in milliseconds. One that takes longer is handed on as it
-    /// comes, like one that is too large to be held: it is paid for. Default 60 s.
+    /// For the whole body of a paid answer, in milliseconds. One that takes longer is handed on as
+    /// it comes, like one that is too large to be held: it is paid for. Default 60 s.
     pub resource_ms: u64,
     /// For the chain to show what happened after a payment without delivery, in milliseconds.
     /// Default 5 s.
     pub chain_ms: u64,
-    /// For the chain to show the payment of a resource that came, in milliseconds, after a first look
-    /// that is taken while the resource is still coming. The caller waits for it with the resource
-    /// already here; what is not shown by then is a receipt that is not verified, which
+    /// For the chain to show the payment of a resource that came, in milliseconds, after a first
+    /// look that is taken while the resource is still coming. The caller waits for it with the
+    /// resource already here; what is not shown by then is a receipt that is not verified, which
     /// [`Wallet::resume`](crate::Wallet::resume) finishes. 0 waits for nothing but the first look.
     /// Default 1 s.
     pub receipt_ms: u64,

@@ -30,8 +30,8 @@ struct Shop {
 }
 
 impl Shop {
-    /// A house whose policy allows the official merchant, a funded wallet, and the agent's node with
-    /// a socket.
+    /// A house whose policy allows the official merchant, a funded wallet, and the agent's node
+    /// with a socket.
     async fn open() -> Result<Self> {
         let mut cluster = Cluster::started(Plan { policy: None, ..Plan::default() }).await?;
         let facilitator = Peer::facilitator(&cluster.chain).await?;

@@ -1,8 +1,8 @@
 //! How a purchase ended: what came back, and what the chain shows.
 //!
-//! The chain is asked as soon as the head of an answer is here, while its body still comes, and first
-//! in the transaction that the merchant names: a merchant that settles before it serves is proved by
-//! one look that costs the caller nothing. Without that the caller waits a little
+//! The chain is asked as soon as the head of an answer is here, while its body still comes, and
+//! first in the transaction that the merchant names: a merchant that settles before it serves is
+//! proved by one look that costs the caller nothing. Without that the caller waits a little
 //! ([`Patience::receipt_ms`](crate::rules::Patience::receipt_ms)) and then gets the resource with a
 //! receipt that says that nothing is proved yet; the purchase stays `unverified` until a later look
 //! shows it. What is told to the caller is on disk before.

@@ -29,7 +29,8 @@ use crate::seam::Authorized;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Decided, and perhaps signed; nothing was sent, unless the machine stopped in that very moment.
+    /// Decided, and perhaps signed; nothing was sent, unless the machine stopped in that very
+    /// moment.
     Chosen,
     /// A header was about to be sent, or was sent.
     Sent,

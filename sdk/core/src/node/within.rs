@@ -1,5 +1,5 @@
-//! The agent's node in this process, held weakly: whoever still has a line to the coordinator cannot
-//! keep a closed wallet's home locked.
+//! The agent's node in this process, held weakly: whoever still has a line to the coordinator
+//! cannot keep a closed wallet's home locked.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

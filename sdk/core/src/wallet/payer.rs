@@ -106,8 +106,8 @@ impl HousedPayer {
         }
     }
 
-    /// Posts the intent with a part, and again when the line breaks: with another part, as the first
-    /// may have arrived. The intent's id makes it the same payment, slot and digest.
+    /// Posts the intent with a part, and again when the line breaks: with another part, as the
+    /// first may have arrived. The intent's id makes it the same payment, slot and digest.
     async fn post(&self, intent: SignedIntent) -> Result<PaymentView, ClientError> {
         let id = intent.document.id;
         let mut part = self.part(&intent).await;
@@ -150,8 +150,8 @@ impl HousedPayer {
         }
     }
 
-    /// The payment out of the operator's answer. One that is of no use was used up with our part, and
-    /// the same bytes are signed once more.
+    /// The payment out of the operator's answer. One that is of no use was used up with our part,
+    /// and the same bytes are signed once more.
     async fn join(
         &self,
         id: IntentId,
