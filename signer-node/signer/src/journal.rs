@@ -337,7 +337,7 @@ impl Journal {
         self.ask(|reply| Command::CompareOwnHead { seen, reply }).await?
     }
 
-    /// Notes an execution id for good.
+    /// Notes an execution id for good, or whatever else may be used once: a prime.
     ///
     /// # Errors
     /// [`JournalError::ExecutionRepeats`] for one that was noted before.

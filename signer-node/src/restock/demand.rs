@@ -116,7 +116,7 @@ mod tests {
     const CONFIG: StockConfig = StockConfig { floor: 4, max: 10, idle_seconds: 900 };
 
     fn at(now: Instant, seconds: u64) -> Instant {
-        now + Duration::from_secs(seconds)
+        later(now, Duration::from_secs(seconds))
     }
 
     #[test]

@@ -176,6 +176,10 @@ struct Bound {
 impl Bound {
     /// `Γ' = ρΓ`, `k̃' = k̃/ρ`, `χ̃' = χ̃/ρ`; the commitments stay, for both sides of their
     /// equation are multiplied by one.
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "scalars and points of a curve do not overflow"
+    )]
     fn apply(&self, secret: LibraryPresignature) -> LibraryPresignature {
         let inverse = self.factor.invert();
         let divided =

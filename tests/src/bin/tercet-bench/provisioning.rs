@@ -1,8 +1,8 @@
 //! Wallets in a row, and the first wallet of a new group: what comes with numbers and with waiting.
 //!
 //! Shows: whether the last of five hundred wallets costs more than the first, in time and in memory
-//! of each process; and how long it takes from an enrolment to the first wallet with primes in
-//! stock at all three nodes and without any.
+//! of each process; and how long the first wallet of a new group takes with primes in stock at all
+//! three nodes and without any.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -95,26 +95,21 @@ async fn first_wallets(figures: &mut Figures) -> Result<()> {
         figures.add(name, took.as_secs_f64())?;
     }
     figures.note(
-        "A new group: from the enrolment until its first wallet is there; three node processes on \
-         the cores of this one machine, so without stock three searches share them.",
+        "A new group: from the request for its first wallet until that is there; three node \
+         processes on the cores of this one machine, so without stock three searches share them.",
     );
     Ok(())
 }
 
-/// The time from an enrolment to the first wallet, where each node had so many sets in stock.
+/// How long an enrolled agent waits for its first wallet, where each node has so many sets in stock.
 async fn first_wallet(prime_stock: usize) -> Result<Duration> {
     let text = ConfigText { prime_stock, ..ConfigText::default() };
-    let mut cluster = Cluster::laid_out(Plan { policy: None, fixtures: false, text }).await?;
-    cluster.start_coordinator(&[]).await?;
-    for party in Party::ALL {
-        cluster.start_node(party, &[]).await?;
-    }
+    let cluster = Cluster::started(Plan { policy: None, fixtures: false, text }).await?;
     for party in Party::ALL {
         wait_for_stock(&cluster, party, prime_stock).await?;
     }
     let line = cluster.house.line()?;
     let begun = Instant::now();
-    line.enrol().await.context("enrolment")?;
     let ceremony = line.ask_for_wallet("bench").await?;
     line.follow(&ceremony, |_| {}).await?;
     Ok(begun.elapsed())
