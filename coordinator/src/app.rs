@@ -19,6 +19,7 @@ use crate::crash::CrashPlan;
 use crate::directory::Directory;
 use crate::heads::Heads;
 use crate::payment::book::SharedBook;
+use crate::payment::lookout::Lookout;
 use crate::payment::running::Running;
 use crate::relay::Relay;
 use crate::replay::Replays;
@@ -45,6 +46,7 @@ struct Shared {
     clock: Clock,
     crash: CrashPlan,
     running: Running,
+    lookout: Lookout,
     heads: Heads,
     restocking: Restocking,
     progress: Mutex<HashMap<RequestId, Vec<ProgressView>>>,
@@ -91,6 +93,7 @@ impl App {
             clock: parts.clock,
             crash: parts.crash,
             running: Running::default(),
+            lookout: Lookout::default(),
             heads: Heads::default(),
             restocking: Restocking::default(),
             progress: Mutex::default(),
@@ -148,6 +151,12 @@ impl App {
     #[must_use]
     pub fn relay(&self) -> &Relay {
         &self.0.relay
+    }
+
+    /// When the chain is looked at.
+    #[must_use]
+    pub fn lookout(&self) -> &Lookout {
+        &self.0.lookout
     }
 
     /// What nodes said and is not stored yet.

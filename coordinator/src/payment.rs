@@ -9,6 +9,7 @@ mod evidence;
 pub mod hold;
 pub mod intake;
 mod join;
+pub mod lookout;
 mod outcome;
 mod prepare;
 pub mod preview;

@@ -8,6 +8,7 @@
 //! Does not protect against: a coordinator that drops or delays frames. What a frame says is
 //! sealed between the nodes, and they believe none of the names here.
 
+mod open;
 mod seats;
 pub mod socket;
 
@@ -21,6 +22,7 @@ use tercet_policy::party::{NodeId, Party};
 use tercet_policy::refusal::Refusal;
 use tokio::sync::{mpsc, watch};
 
+pub use open::OpenSession;
 pub use seats::Seats;
 
 /// Frames waiting for one node before it is dropped.
@@ -393,46 +395,6 @@ impl Inner {
             .collect();
         for node in others {
             let _ = self.send(&node, ToNode::Abort { session: id, reason: reason.clone() });
-        }
-    }
-}
-
-/// A session in the hands of whoever runs it; dropping it ends it for all parties.
-#[derive(Debug)]
-pub struct OpenSession<'a> {
-    relay: &'a Relay,
-    /// Its name.
-    pub id: SessionId,
-    reports: mpsc::Receiver<(Party, Report)>,
-}
-
-impl OpenSession<'_> {
-    /// Tells one party what the session is for. What its peers sent it before follows.
-    ///
-    /// # Errors
-    /// [`NotConnected`]
-    pub fn begin(&self, party: Party, frame: ToNode) -> Result<(), NotConnected> {
-        self.relay.lock().begin(self.id, party, frame)
-    }
-
-    /// The next report; none when the session was ended elsewhere.
-    pub async fn next(&mut self) -> Option<(Party, Report)> {
-        self.reports.recv().await
-    }
-}
-
-impl Drop for OpenSession<'_> {
-    fn drop(&mut self) {
-        let mut inner = self.relay.lock();
-        let Some(session) = inner.sessions.remove(&self.id) else { return };
-        if session.purpose == Purpose::Background {
-            inner.background = inner.background.saturating_sub(1);
-        }
-        for (party, node) in session.seats.iter() {
-            if !session.over.contains(&party) {
-                let reason = "the coordinator ended the session".to_owned();
-                let _ = inner.send(node, ToNode::Abort { session: self.id, reason });
-            }
         }
     }
 }

@@ -16,6 +16,7 @@ mod payments;
 mod policies;
 mod pre_authorize;
 mod presigned;
+pub(crate) mod records;
 mod registry;
 mod reports;
 mod restock;

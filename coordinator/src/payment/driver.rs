@@ -167,13 +167,16 @@ pub(super) async fn apply(
     let (event, facts, at) = (next.event, next.facts.clone(), app.clock().now());
     let change = Change { event, state, facts, at };
     let (then, pending) = app.store().change_payment_soon(record, change).await?;
-    if is_past_signing(&then)
-        && let Some(errand) = errand.take_if(|_| event == Event::Signature)
-    {
+    let waiting = errand.take_if(|_| event == Event::Signature && is_past_signing(&then));
+    let told = waiting.is_some();
+    if let Some(errand) = waiting {
+        app.book().follow(record.state, &then);
         errand.tell(then, next.answer.clone());
     }
     let moved = pending.durable().await?;
-    app.book().follow(record.state, &moved);
+    if !told {
+        app.book().follow(record.state, &moved);
+    }
     if record.state != state {
         tracing::info!(payment = %record.id(), from = ?record.state, to = ?state, "payment moved");
     }

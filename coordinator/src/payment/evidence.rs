@@ -5,21 +5,18 @@ use std::time::Duration;
 use alloy_primitives::B256;
 use tercet_policy::intent::{Payment, X402Exact};
 use tercet_policy::proposal::{ChainTerms, eip3009_nonce};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::driver::Next;
+use super::lookout::pause;
 use super::state::{Event, State};
 use crate::app::App;
 use crate::clerk::{AuthorizationWish, ClerkError, Sighting, TransferWish};
 use crate::crash::CrashPoint;
 use crate::store::{Facts, PaymentRecord};
 
-/// Looks between two broadcasts of a transaction that is not mined.
-const LOOKS_PER_BROADCAST: u32 = 15;
-/// Looks at the configured pace; after them the pace slows to a fifth.
-const LOOKS_AT_PACE: u32 = 60;
-/// How much slower the pace becomes.
-const SLOWER: u64 = 5;
+/// Time between two broadcasts of a transaction that is not mined, over the configured pace.
+const PACES_PER_BROADCAST: u64 = 15;
 
 /// Hands the signed transaction to the chain, as often as it takes.
 pub(super) async fn broadcast(app: &App, record: &PaymentRecord) -> Next {
@@ -53,10 +50,15 @@ pub(super) async fn broadcast(app: &App, record: &PaymentRecord) -> Next {
 /// Looks at the chain until it says something.
 pub(super) async fn watch(app: &App, record: &PaymentRecord) -> Next {
     let chain = record.envelope.document.payment.chain();
-    let mut looks = 0u32;
+    let pace = app.clerk().poll_seconds(chain);
+    let _watched = app.lookout().watch();
+    // Nobody can have brought it there yet.
+    if app.clock().now() < record.updated_at.plus(pace) {
+        sleep(pause(app, record)).await;
+    }
+    let mut sent = Instant::now();
     loop {
-        let seen = look(app, record).await;
-        let detail = match seen {
+        let detail = match look(app, record).await {
             Ok(sighting) => match verdict(record, sighting) {
                 Some(next) => return next,
                 None => None,
@@ -69,16 +71,14 @@ pub(super) async fn watch(app: &App, record: &PaymentRecord) -> Next {
         if detail.is_some() && detail != record.facts.detail {
             return Next::new(Event::Noted, Facts { detail, ..record.facts.clone() });
         }
-        looks = looks.saturating_add(1);
-        if looks.is_multiple_of(LOOKS_PER_BROADCAST)
-            && record.state == State::Submitted
-            && let Some(next) = rebroadcast(app, record).await
-        {
-            return next;
+        let due = Duration::from_secs(pace.saturating_mul(PACES_PER_BROADCAST));
+        if record.state == State::Submitted && sent.elapsed() >= due {
+            if let Some(next) = rebroadcast(app, record).await {
+                return next;
+            }
+            sent = Instant::now();
         }
-        let pace = app.clerk().poll_seconds(chain);
-        let slow = if looks > LOOKS_AT_PACE { SLOWER } else { 1 };
-        sleep(Duration::from_secs(pace.saturating_mul(slow))).await;
+        sleep(pause(app, record)).await;
     }
 }
 
@@ -147,6 +147,7 @@ fn own_transaction(record: &PaymentRecord) -> Option<B256> {
 }
 
 async fn look(app: &App, record: &PaymentRecord) -> Result<Sighting, ClerkError> {
+    let _place = app.lookout().place().await;
     match &record.envelope.document.payment {
         Payment::Transfer(_) => match transfer_wish(record) {
             Some(wish) => app.clerk().transfer(&wish).await,

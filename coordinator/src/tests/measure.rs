@@ -41,7 +41,8 @@ async fn pay(house: &House, client: &Client, number: usize) -> Duration {
 
 fn tell(what: &str, mut took: Vec<Duration>, all: Duration) {
     took.sort();
-    let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1_000.0;
+    let last = took.len().saturating_sub(1);
+    let at = |share: usize| took[last.saturating_mul(share) / 100].as_secs_f64() * 1_000.0;
     let per_second = took.len() as f64 / all.as_secs_f64();
     println!(
         "{what}: p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms, {per_second:.0} payments/s",

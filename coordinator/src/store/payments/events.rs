@@ -77,6 +77,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unreadable`] where a row was changed, removed or put in between.
     pub async fn check_payment_events(&self) -> Result<u64, StoreError> {
+        self.group.catch_up().await?;
         let mut previous = ContentHash([0; 32]).to_string();
         let (mut count, mut after) = (0u64, 0i64);
         loop {

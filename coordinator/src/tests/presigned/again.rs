@@ -129,6 +129,8 @@ async fn nothing_of_answers_and_parts_is_stored_or_logged() {
     house.pay_with_part("research-01", &signed).await;
     operator.becomes(Manner::Breaks);
     house.pay_with_part("research-01", &signed).await;
+    let heard = || String::from_utf8_lossy(&log.0.lock().unwrap()).contains("payment moved");
+    soon(heard).await;
     let mut kept = log.0.lock().unwrap().clone();
     // The client of this test logs what it sends; what is looked at is the coordinator's own.
     let text = String::from_utf8_lossy(&kept).into_owned();

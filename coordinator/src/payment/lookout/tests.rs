@@ -1,0 +1,61 @@
+use super::*;
+use crate::payment::state::State;
+use crate::store::Facts;
+use crate::tests::records;
+
+const T: u64 = 1_700_000_000;
+
+fn record(transfer: bool) -> PaymentRecord {
+    let mut record = records::payment(transfer);
+    record.created_at = UnixSeconds(T);
+    record.state = State::Signed;
+    record.facts = Facts { deadline: Some(UnixSeconds(T + 600)), ..Facts::default() };
+    record
+}
+
+/// Looks that are taken from `from` to `to` seconds after it was taken in.
+fn looks(record: &PaymentRecord, from: u64, to: u64, crowd: u64) -> Vec<u64> {
+    let (mut at, mut looks) = (from, Vec::new());
+    while at < to {
+        let now = UnixSeconds(T).plus(at);
+        at = at.saturating_add(pause_seconds(record, now, 2, crowd));
+        looks.push(at);
+    }
+    looks
+}
+
+#[test]
+fn the_young_are_looked_at_at_pace_the_old_seldom_and_all_right_after_their_deadline() {
+    let record = record(false);
+    assert_eq!(looks(&record, 0, 16, 0), [2, 4, 6, 8, 10, 12, 14, 16]);
+    let all = looks(&record, 0, 600, 0);
+    assert!(all.len() < 50, "{}", all.len());
+    assert_eq!(all.last(), Some(&600), "right at its deadline");
+    assert_eq!(looks(&record, 600, 610, 0), [602, 604, 606, 608, 610]);
+    let late = looks(&record, 600, 90_000, 0);
+    assert!(late.len() < 400, "{}", late.len());
+}
+
+#[test]
+fn the_more_are_watched_the_less_often_each_is_looked_at() {
+    let record = record(false);
+    assert_eq!(looks(&record, 0, 600, 200), [200, 400, 600]);
+    assert_eq!(pause_seconds(&record, UnixSeconds(T + 599), 2, 200), 1, "but for its deadline");
+}
+
+#[test]
+fn a_transfer_that_others_wait_for_is_not_left_long() {
+    let record = record(true);
+    let pauses: Vec<_> =
+        [1, 100, 100_000].map(|at| pause_seconds(&record, UnixSeconds(T + at), 2, 0)).into();
+    assert_eq!(pauses, [2, 10, 10]);
+}
+
+#[test]
+fn what_is_watched_is_counted_while_it_is() {
+    let lookout = Lookout::default();
+    let watched: Vec<_> = (0..3 * LOOKS_PER_SECOND_MAX).map(|_| lookout.watch()).collect();
+    assert_eq!(lookout.crowd_seconds(), 3);
+    drop(watched);
+    assert_eq!(lookout.crowd_seconds(), 0);
+}
