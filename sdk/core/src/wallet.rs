@@ -206,6 +206,17 @@ impl Wallet {
         self.fetch(Request::new(Method::GET, url)).await
     }
 
+    /// How many payments could be signed in one round trip now: the presignatures in stock at the
+    /// agent's node. Without any, a payment is signed in rounds.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if the node does not answer.
+    pub async fn presignatures(&self) -> Result<usize, Error> {
+        let held = self.house.node.wallets().await.map_err(not_ready)?;
+        let own = held.into_iter().find(|wallet| wallet.address == self.address);
+        Ok(own.map_or(0, |wallet| wallet.presignatures))
+    }
+
     /// What the wallet has on every chain with endpoints, by this process's own endpoints.
     ///
     /// # Errors

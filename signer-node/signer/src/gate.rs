@@ -106,6 +106,8 @@ pub struct HeldWallet {
     pub agent: AgentId,
     /// Why signing for it is stopped, if it is.
     pub stopped: Option<String>,
+    /// How many payments of it could be signed in one round trip now.
+    pub presignatures: usize,
 }
 
 /// One holder's door. Shared by all sessions of a node.
@@ -212,7 +214,8 @@ impl Signer {
         let held = |address: Address| {
             let agent = roll.wallet(&address)?.agent.clone();
             let stopped = roll.stopped(&address).map(str::to_owned);
-            Some(HeldWallet { address, agent, stopped })
+            let presignatures = self.presignatures(address);
+            Some(HeldWallet { address, agent, stopped, presignatures })
         };
         Ok(self.vault.wallets().into_iter().filter_map(held).collect())
     }

@@ -92,6 +92,7 @@ async fn wallets(State(desk): State<Desk>) -> Result<Json<Vec<WalletSaid>>, Said
         address: wallet.address,
         agent: wallet.agent,
         stopped: wallet.stopped,
+        presignatures: wallet.presignatures,
     });
     Ok(Json(said.collect()))
 }

@@ -39,6 +39,8 @@ pub struct WalletSaid {
     pub agent: AgentId,
     /// Why signing for it is stopped, if it is.
     pub stopped: Option<String>,
+    /// How many payments of it could be signed in one round trip now.
+    pub presignatures: usize,
 }
 
 /// Asked of `POST /v1/sign/report`.

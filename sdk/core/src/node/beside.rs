@@ -156,12 +156,13 @@ impl AgentNode for Beside {
 
     async fn wallets(&self) -> Result<Vec<HeldWallet>, NodeError> {
         let said: Vec<WalletSaid> = self.get("/v1/wallets").await?;
-        let held = said.into_iter().map(|WalletSaid { address, agent, stopped }| HeldWallet {
+        let held = |WalletSaid { address, agent, stopped, presignatures }| HeldWallet {
             address,
             agent,
             stopped,
-        });
-        Ok(held.collect())
+            presignatures,
+        };
+        Ok(said.into_iter().map(held).collect())
     }
 
     async fn readiness(&self) -> Result<Readiness, NodeError> {
