@@ -218,6 +218,12 @@ impl NodeHandle {
         }
     }
 
+    /// The part of a payment was not looked at, or its answer was lost: nothing is known against the
+    /// stock.
+    pub fn forget(&self, intent: IntentId) {
+        drop(self.pending.take(intent));
+    }
+
     /// The wallet is about to pay: presignatures are kept in stock for it from now on.
     pub fn wake(&self, wallet: Address) {
         self.switchboard.producer.wake(wallet);

@@ -29,7 +29,8 @@
 //! | `POST /v1/wallets/{address}/wake` | | 204; the wallet's stock is kept warm |
 //! | `POST /v1/payments/begin` | a signed intent | this node's sealed part, if it has one to give |
 //! | `POST /v1/payments/{intent}/finish` | the operator's sealed answer | the finished payment |
-//! | `POST /v1/payments/{intent}/give-up` | | 204; the part brought no answer |
+//! | `POST /v1/payments/{intent}/give-up` | | 204; the part was of no use, which raises doubt about the stock |
+//! | `POST /v1/payments/{intent}/forget` | | 204; nothing came of the part, which raises none |
 //! | `POST /v1/payments/{intent}/ticket` | how long to wait for the coordinator | a line of JSON for each end of a session, as they come, until the asker hangs up |
 //! | `GET /v1/payments/{intent}/may-have-signed` | | whether this node's part may have left |
 

@@ -83,9 +83,12 @@ pub trait AgentNode: Send + Sync + fmt::Debug {
     /// Finishes a payment that was begun, with the operator's sealed answer.
     async fn finish(&self, intent: IntentId, answer: &[u8]) -> Result<FinishedPayment, NodeError>;
 
-    /// Says that a part brought no answer: both nodes then agree on their stock before another is
-    /// used.
+    /// Says that a part was of no use to the operator's node: both then agree on their stock before
+    /// another is used.
     async fn give_up(&self, intent: IntentId);
+
+    /// Says that nothing came of a part, for a reason that says nothing of the stock.
+    async fn forget(&self, intent: IntentId);
 
     /// Keeps a wallet's stock of presignatures warm from now on. A wish; nothing depends on it.
     async fn wake(&self, wallet: Address);

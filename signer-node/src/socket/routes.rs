@@ -67,6 +67,7 @@ pub(super) fn inside(node: Weak<NodeHandle>, stop: CancellationToken) -> Router 
         .route("/v1/payments/begin", post(begin))
         .route("/v1/payments/{intent}/finish", post(finish))
         .route("/v1/payments/{intent}/give-up", post(give_up))
+        .route("/v1/payments/{intent}/forget", post(forget))
         .route("/v1/payments/{intent}/ticket", post(ticket))
         .route("/v1/payments/{intent}/may-have-signed", get(may_have_signed))
         .fallback(|| async { Said::new(ProblemCode::NotFound, "no such route") })
@@ -182,6 +183,11 @@ async fn finish(
 
 async fn give_up(State(desk): State<Desk>, Path(intent): Path<String>) -> Result<StatusCode, Said> {
     desk.node()?.give_up(intent_id(intent)?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn forget(State(desk): State<Desk>, Path(intent): Path<String>) -> Result<StatusCode, Said> {
+    desk.node()?.forget(intent_id(intent)?);
     Ok(StatusCode::NO_CONTENT)
 }
 

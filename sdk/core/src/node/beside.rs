@@ -240,6 +240,10 @@ impl AgentNode for Beside {
         self.tell(&format!("/v1/payments/{intent}/give-up")).await;
     }
 
+    async fn forget(&self, intent: IntentId) {
+        self.tell(&format!("/v1/payments/{intent}/forget")).await;
+    }
+
     async fn wake(&self, wallet: Address) {
         self.tell(&format!("/v1/wallets/{wallet}/wake")).await;
     }

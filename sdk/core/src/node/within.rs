@@ -103,6 +103,12 @@ impl AgentNode for Within {
         }
     }
 
+    async fn forget(&self, intent: IntentId) {
+        if let Ok(node) = self.node() {
+            node.forget(intent);
+        }
+    }
+
     async fn wake(&self, wallet: Address) {
         if let Ok(node) = self.node() {
             node.wake(wallet);

@@ -120,8 +120,12 @@ impl HousedPayer {
                     sleep(pause).await;
                     self.part(&intent).await
                 }
-                // It is being signed for an earlier process: without a part this waits for it.
+                // Being signed for an earlier process, it is waited for by asking without a part. One
+                // that the coordinator has no room for is the caller's to ask for again.
                 Err(error) if had_part && error.code() == Some(ProblemCode::Busy) => {
+                    if self.client.payment(&id).await.is_err() {
+                        break;
+                    }
                     sleep(pause).await;
                     None
                 }
@@ -131,8 +135,10 @@ impl HousedPayer {
             pause = pause.saturating_mul(2);
             posted = self.client.create_payment_with(intent.clone(), part).await;
         }
-        if had_part && !posted.as_ref().is_ok_and(|view| view.answer.is_some()) {
-            self.node.give_up(id).await;
+        match &posted {
+            Ok(view) if had_part && view.answer.is_none() => self.node.give_up(id).await,
+            Err(_) if had_part => self.node.forget(id).await,
+            _ => {}
         }
         posted
     }

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ struct FakeNode {
     parts: AtomicUsize,
     begun: AtomicUsize,
     given_up: AtomicUsize,
+    forgotten: AtomicUsize,
     may_have_signed: AtomicBool,
     ticket_brings: Mutex<Option<PaymentEnd>>,
     line_stands: AtomicBool,
@@ -121,6 +122,9 @@ impl AgentNode for FakeNode {
     async fn give_up(&self, _: IntentId) {
         self.given_up.fetch_add(1, Ordering::SeqCst);
     }
+    async fn forget(&self, _: IntentId) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+    }
     async fn wake(&self, _: Address) {}
 }
 
@@ -129,7 +133,10 @@ impl AgentNode for FakeNode {
 enum Says {
     View(PaymentStatus, Option<&'static str>, Option<SigningWay>),
     Refused,
+    /// It is being signed already.
     Busy,
+    /// There is no room for it.
+    Overloaded,
     /// Nothing that is an answer; the line breaks.
     Breaks,
 }
@@ -140,6 +147,7 @@ struct Desk {
     /// The presignature of every post, in order.
     posted: Arc<Mutex<Vec<Option<B256>>>>,
     signed_again: Arc<AtomicUsize>,
+    is_known: Arc<AtomicBool>,
 }
 
 struct World {
@@ -151,9 +159,15 @@ struct World {
 impl World {
     async fn new(parts: usize, says: &[Says]) -> Self {
         let says = Arc::new(Mutex::new(says.iter().rev().copied().collect()));
-        let desk = Desk { says, posted: Arc::default(), signed_again: Arc::default() };
+        let desk = Desk {
+            says,
+            posted: Arc::default(),
+            signed_again: Arc::default(),
+            is_known: Arc::default(),
+        };
         let routes = Router::new()
             .route("/v1/payments", post(create))
+            .route("/v1/payments/{id}", get(show))
             .route("/v1/payments/{id}/sign", post(sign_again))
             .with_state(desk.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -207,7 +221,11 @@ async fn create(State(desk): State<Desk>, Json(asked): Json<CreatePayment>) -> R
             Json(view).into_response()
         }
         Says::Refused => problem(ProblemCode::Refused),
-        Says::Busy => problem(ProblemCode::Busy),
+        Says::Busy => {
+            desk.is_known.store(true, Ordering::SeqCst);
+            problem(ProblemCode::Busy)
+        }
+        Says::Overloaded => problem(ProblemCode::Busy),
         Says::Breaks => {
             let broken = futures_util::stream::iter([Err::<bytes::Bytes, _>(
                 std::io::Error::other("broken"),
@@ -215,6 +233,14 @@ async fn create(State(desk): State<Desk>, Json(asked): Json<CreatePayment>) -> R
             Response::new(axum::body::Body::from_stream(broken))
         }
     }
+}
+
+async fn show(State(desk): State<Desk>) -> Response {
+    if !desk.is_known.load(Ordering::SeqCst) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let intent = signed_intent(&SigningKey::from_bytes(&[7; 32]));
+    Json(view_of(&intent, PaymentStatus::Signing)).into_response()
 }
 
 async fn sign_again(State(desk): State<Desk>) -> Json<PaymentView> {
@@ -279,6 +305,15 @@ async fn what_is_being_signed_for_an_earlier_process_is_waited_for_without_a_par
     let world = world.ticket_brings(PaymentEnd::Signed(Box::new(finished())));
     assert_eq!(world.pay().await.unwrap(), SigningWay::Interactive);
     assert_eq!(world.seen(), (vec![part(0), None], 1, 0));
+}
+
+#[tokio::test]
+async fn a_coordinator_without_room_is_not_asked_for_rounds_instead() {
+    let world = World::new(1, &[Says::Overloaded]).await;
+    let Err(PayError::Failed { retryable, .. }) = world.pay().await else { panic!("it paid") };
+    assert!(retryable);
+    assert_eq!(world.seen(), (vec![part(0)], 0, 0), "the stock is not in doubt for that");
+    assert_eq!(world.node.forgotten.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
