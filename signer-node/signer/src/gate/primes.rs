@@ -7,10 +7,10 @@
 //! Refuses: to search ahead while anything else computes: payments, ceremonies, presignatures, a
 //! search that somebody waits for.
 //! Does not protect against: a copy of the whole home, journal and all, from before a set was used.
-//! Peers notice such a journal if it has got a row since (a wallet of that group is one), and then
-//! nothing is signed or prepared; where it has got none, the set is used a second time. Do not
-//! back up `primes/`: it holds nothing that cannot be found again. A courier that begins ceremonies
-//! and calls them off uses sets up, which costs processor time and nothing else.
+//! A peer that was told of a later row notices, and then nothing is signed or prepared; where none
+//! was, the set is used a second time. Do not back up `primes/`: it holds nothing that cannot be
+//! found again. A courier that begins ceremonies and calls them off uses sets up, which costs
+//! processor time and nothing else.
 
 use std::sync::Arc;
 
