@@ -29,6 +29,7 @@ mod system {
     mod secrets;
     mod silence;
     mod stock;
+    mod slate;
     mod strangers;
     mod thousand;
 }
