@@ -28,8 +28,8 @@ mod system {
     mod scratch;
     mod secrets;
     mod silence;
-    mod stock;
     mod slate;
+    mod stock;
     mod strangers;
     mod thousand;
 }
