@@ -28,6 +28,7 @@ mod system {
     mod scratch;
     mod secrets;
     mod silence;
+    mod slate;
     mod stock;
     mod strangers;
     mod thousand;

@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, Result, bail, ensure};
 use http::{Method, StatusCode};
-use tercet::client::{Client, ClientError, Credentials, SignRequests};
-use tercet_api::auth::{RequestParts, SignatureHeaders};
+use serde::de::DeserializeOwned;
+use tercet_api::auth::RequestParts;
 use tercet_api::payment::{CreatePayment, PaymentView, SigningWay};
 use tercet_api::problem::{Problem, ProblemCode};
-use tercet_api::resource::CeremonyStatus;
+use tercet_api::resource::{CeremonyStatus, CeremonyView, CreateWallet};
 use tercet_cli::demo::house::now;
 use tercet_cli::demo::testbed::usdc;
 use tercet_policy::chain::Chain;
@@ -24,7 +23,6 @@ use tercet_policy::intent::{
 use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
 use tercet_policy::payload::FinishedPayment;
-use tercet_policy::time::UnixSeconds;
 use tercet_signer::kek::Argon2Cost;
 use tercet_signer_node::config::NodeConfig;
 use tercet_signer_node::{NodeHandle, NotPaid, StartOptions};
@@ -42,11 +40,16 @@ const LOOK: Duration = Duration::from_millis(5);
 /// An agent with a wallet.
 pub struct LoadAgent {
     id: AgentId,
-    node: Arc<NodeHandle>,
-    base: String,
-    http: reqwest::Client,
+    line: Line,
     /// Its wallet.
     pub wallet: Address,
+}
+
+/// The node, and HTTP to the coordinator in its name.
+struct Line {
+    node: NodeHandle,
+    base: String,
+    http: reqwest::Client,
 }
 
 /// How a payment ended, as its agent saw it.
@@ -69,19 +72,6 @@ pub struct Ready {
     body: Vec<u8>,
 }
 
-struct Signs(Arc<NodeHandle>);
-
-impl SignRequests for Signs {
-    fn sign_request(
-        &self,
-        parts: &RequestParts<'_>,
-        now: UnixSeconds,
-    ) -> Result<SignatureHeaders, ClientError> {
-        let signed = self.0.identity().sign_request(parts, now);
-        signed.map_err(|_| ClientError::NoRandomness)
-    }
-}
-
 impl LoadAgent {
     /// Starts the node of `config`, which is enrolled, and makes a wallet.
     ///
@@ -92,19 +82,18 @@ impl LoadAgent {
         let options =
             StartOptions { kek_floor: Argon2Cost::insecure_for_tests(), ..StartOptions::default() };
         let base = config.coordinator.origin().clone();
-        let node = Arc::new(Box::pin(NodeHandle::start_with(config, options)).await?);
+        let node = Box::pin(NodeHandle::start_with(config, options)).await?;
         node.wait_connected(WALLET_MAX).await?;
-        let credentials = Credentials::Node(Arc::new(Signs(Arc::clone(&node))));
-        let line = Client::new(base.clone(), credentials)?;
-        let wallet = make_wallet(&id, &node, &line).await?;
         let base = base.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { id, node, base, http: http_client()?, wallet })
+        let line = Line { node, base, http: http_client()? };
+        let wallet = make_wallet(&id, &line).await?;
+        Ok(Self { id, line, wallet })
     }
 
     /// Its node.
     #[must_use]
-    pub const fn node(&self) -> &Arc<NodeHandle> {
-        &self.node
+    pub const fn node(&self) -> &NodeHandle {
+        &self.line.node
     }
 
     /// An x402 authorization of so many base units, signed as an intent.
@@ -132,7 +121,7 @@ impl LoadAgent {
             created_at,
             expires_at: created_at.plus(INTENT_SECONDS),
         };
-        Ok(self.node.identity().sign_intent(intent)?)
+        Ok(self.line.node.identity().sign_intent(intent)?)
     }
 
     /// From a signed intent to a verified signature: what one round trip takes.
@@ -155,7 +144,7 @@ impl LoadAgent {
     /// When there is no presignature, or the node fails.
     pub async fn begin(&self, intent: SignedIntent) -> Result<Option<Ready>> {
         let id = intent.document.id;
-        let part = match self.node.begin(intent.clone()).await {
+        let part = match self.line.node.begin(intent.clone()).await {
             Ok(part) => Some(part.context("no presignature in stock")?),
             Err(NotPaid::Refused(_)) => return Ok(None),
             Err(other) => return Err(other.into()),
@@ -169,7 +158,8 @@ impl LoadAgent {
     /// # Errors
     /// As for [`LoadAgent::pay`].
     pub async fn post(&self, ready: &Ready) -> Result<Answer> {
-        let (status, wait, body) = self.call(Method::POST, "/v1/payments", &ready.body).await?;
+        let (status, wait, body) =
+            self.line.call(Method::POST, "/v1/payments", &ready.body).await?;
         if status.is_success() {
             return self.finish(ready.intent, serde_json::from_slice(&body)?).await;
         }
@@ -191,9 +181,7 @@ impl LoadAgent {
     /// When it is not known.
     pub async fn look(&self, id: IntentId) -> Result<PaymentView> {
         let path = format!("/v1/payments/{id}");
-        let (status, _, body) = self.call(Method::GET, &path, &[]).await?;
-        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
-        Ok(serde_json::from_slice(&body)?)
+        self.line.read(Method::GET, &path, &[]).await
     }
 
     async fn finish(&self, id: IntentId, view: PaymentView) -> Result<Answer> {
@@ -203,10 +191,23 @@ impl LoadAgent {
         };
         ensure!(view.signed_by == Some(SigningWay::Presignature), "{view:?}");
         // The node checks the operator's part, verifies the signature and recovers the wallet.
-        match self.node.finish(id, &answer.0).await? {
+        match self.line.node.finish(id, &answer.0).await? {
             FinishedPayment::X402(_) => Ok(Answer::Signed(id)),
             other => bail!("finished as something else: {other:?}"),
         }
+    }
+}
+
+impl Line {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<T> {
+        let (status, _, body) = self.call(method, path, body).await?;
+        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+        Ok(serde_json::from_slice(&body)?)
     }
 
     async fn call(
@@ -233,23 +234,26 @@ impl LoadAgent {
     }
 }
 
-async fn make_wallet(id: &AgentId, node: &NodeHandle, line: &Client) -> Result<Address> {
-    let request = WalletRequest {
+async fn make_wallet(id: &AgentId, line: &Line) -> Result<Address> {
+    let wished = WalletRequest {
         agent: id.clone(),
         request: RequestId(random()?),
         label: "load".to_owned(),
         created_at: now(),
     };
-    let asked = line.create_wallet(node.identity().sign_wallet_request(request)?).await?;
+    let request = line.node.identity().sign_wallet_request(wished)?;
+    let body = serde_json::to_vec(&CreateWallet { request })?;
+    let mut view: CeremonyView = line.read(Method::POST, "/v1/wallets", &body).await?;
+    let path = format!("/v1/ceremonies/{}", view.request);
     let begun = Instant::now();
     loop {
-        let view = line.ceremony(&asked.request).await?;
         match (view.status, view.wallet) {
             (CeremonyStatus::Done, Some(wallet)) => return Ok(wallet),
             (CeremonyStatus::Failed, _) => bail!("no wallet: {}", view.detail.unwrap_or_default()),
             _ if begun.elapsed() > WALLET_MAX => bail!("no wallet in {WALLET_MAX:?}"),
             _ => tokio::time::sleep(LOOK).await,
         }
+        view = line.read(Method::GET, &path, &[]).await?;
     }
 }
 

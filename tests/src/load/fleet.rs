@@ -15,6 +15,7 @@ use tercet_api::resource::{AgentView, EnrolAgent};
 use tercet_cli::demo::house::{ConfigText, House, NodeText, now};
 use tercet_cli::demo::process::Process;
 use tercet_policy::document::{Enrolment, NodeKeys, Signed};
+use tercet_policy::intent::Service;
 use tercet_policy::party::{AgentId, NodeId, Party};
 use tercet_policy::rules::PolicyDocument;
 use tercet_signer::home::Home;
@@ -33,13 +34,15 @@ use crate::cost::{CpuSeconds, cpu_s};
 const CEREMONIES_AT_ONCE: usize = 4;
 /// Presignatures that a wallet may have in stock.
 pub const STOCK_MAX: u64 = tercet_signer::stock::PRESIGNATURES_PER_WALLET_MAX as u64;
-/// An operator's node serves as many sessions as it can be told to; nothing that is signed here
-/// goes to the chain, so the coordinator looks there rarely.
-const NODE_LIMITS: &str = "\n[limits]\nsessions = 256\n";
+/// An operator's node serves as many sessions as it can be told to. Nothing that is signed here goes
+/// to the chain, so nobody looks there: what ran out would leave the journal's open rows, by which the
+/// end is checked.
+const NODE_LIMITS: &str = "\n[limits]\nsessions = 256\nreconcile_seconds = 86400\n";
 const COORDINATOR_LIMITS: &str =
     "\n[limits]\npayments_open_max = 1000000\npayments_open_per_agent_max = 100000\n";
-/// What is in stock was dealt; making more would take the cores that are measured.
-const NO_PRODUCTION: &str = "\n[stock]\nmax = 0\nfloor = 0\n";
+/// What is in stock was dealt; making more, or searching primes for groups to come, would take the
+/// cores that are measured.
+const NO_PRODUCTION: &str = "\n[stock]\nmax = 0\nfloor = 0\n\n[primes]\nstock = 0\n";
 const RARELY: &str = "poll_seconds = 3600";
 
 /// What a fleet is to be.
@@ -129,20 +132,25 @@ impl Fleet {
         self.deliver().await
     }
 
-    /// Fills the stocks of so many agents up to `level`, at both sides, INSECURE.
+    /// Fills the stocks of so many agents up to `level`, at both sides, INSECURE. What was refused
+    /// or sent away was used up at the agent's side alone, so the operator's may have more, and that
+    /// takes its room.
     ///
     /// # Errors
     /// Where there is no room for so many.
     pub async fn fill(&mut self, agents: usize, level: u64) -> Result<()> {
         for n in 0..agents {
             let agent = self.agents.get(n).context("there are fewer agents")?;
-            let held = u64::try_from(agent.node().presignatures(agent.wallet))?;
-            let (from, count) = (self.dealt, level.saturating_sub(held));
+            let (wallet, from) = (agent.wallet, self.dealt);
+            let held = self.operator.deal(Deal { wallet, from, count: 0 }).await?.held;
+            let mine = u64::try_from(agent.node().presignatures(wallet))?;
+            let count = level.saturating_sub(held.max(mine));
             self.dealt = self.dealt.saturating_add(count);
-            let deal = Deal { wallet: agent.wallet, from, count };
-            let stocked = operator::deal(agent.node(), deal).await?;
-            ensure!(stocked == count, "{agent:?} has room for {stocked} of {count}");
-            self.operator.deal(deal).await?;
+            let deal = Deal { wallet, from, count };
+            let dealt =
+                [operator::deal(agent.node(), deal).await?, self.operator.deal(deal).await?];
+            let whole = dealt.iter().all(|dealt| dealt.stocked == count);
+            ensure!(whole, "{agent:?} has no room for {count}: {dealt:?}");
         }
         Ok(())
     }
@@ -190,6 +198,7 @@ fn lay_out(folder: &Path, rpc: &str) -> Result<House> {
     let text = ConfigText {
         coordinator_more: COORDINATOR_LIMITS.to_owned(),
         node_more: NODE_LIMITS.to_owned(),
+        ..ConfigText::default()
     };
     house.write_configs(|_| house.coordinator_url(), &text)?;
     let path = house.coordinator_config();
@@ -263,11 +272,11 @@ async fn enrol(house: &House, place: &Place) -> Result<()> {
     let yaml = format!(
         "policy: {id}\nepoch: 1\napplies_to: {{ agent: {id} }}\nrules:\n  \
          - max_amount: 0.50 USDC\n  - limit: {{ amount: 1000000 USDC, per: day }}\n  \
-         - allow: {{ services: [\"{RESOURCE}\"] }}\n  \
+         - allow: {{ services: [\"{service}\"] }}\n  \
          - allow: {{ recipients: [\"{PAYEE}\"] }}\n",
         id = place.id,
+        service = Service::of(RESOURCE)?,
     );
-    let yaml = yaml.replace(RESOURCE, "api.search.example");
     install(house, yaml).await
 }
 

@@ -124,7 +124,8 @@ pub struct Request {
 pub async fn prepare(fleet: &Fleet, count: usize) -> Result<Vec<Request>> {
     let mut tasks = JoinSet::new();
     let mine = count.div_ceil(fleet.agents.len());
-    for agent in fleet.agents.iter().cloned() {
+    for agent in &fleet.agents {
+        let agent = Arc::clone(agent);
         tasks.spawn(async move {
             let mut made = Vec::with_capacity(mine);
             for _ in 0..mine {

@@ -269,9 +269,9 @@ async fn whoever_dies_while_an_agent_buys_it_pays_once() -> Result<()> {
     let mut shop = Shop::open().await?;
     let mut bought = Vec::new();
     for point in CrashPoint::ALL {
-        bought.push(shop.buys_once(point).await.context(point.word())?);
+        bought.push(Box::pin(shop.buys_once(point)).await.context(point.word())?);
     }
-    bought.extend(others_die(&mut shop).await?);
+    bought.extend(Box::pin(others_die(&mut shop)).await?);
     let mut known = bought.clone();
     for point in CrashPoint::ALL {
         known.push(shop.transfers_once(point, &known).await.context(point.word())?);

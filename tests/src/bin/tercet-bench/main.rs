@@ -111,6 +111,6 @@ async fn measure(part: &str, scale: Scale, figures: &mut Figures) -> Result<()> 
         "load" => load::measure(scale, figures).await,
         "wallets" => wallets::measure(scale, figures).await,
         "provisioning" => provisioning::measure(scale, figures).await,
-        _ => purchases::measure(scale, figures).await,
+        _ => Box::pin(purchases::measure(scale, figures)).await,
     }
 }

@@ -32,8 +32,8 @@ pub(crate) const FULL: Scale = Scale {
     agents: 64,
     allowed: 10_000,
     asked_each: 160,
-    turns: 8,
-    per_turn: 250,
+    turns: 10,
+    per_turn: 200,
     sweep: 1_600,
     overload_seconds: 4.0,
 };
@@ -50,6 +50,9 @@ pub(crate) const QUICK: Scale = Scale {
 
 /// How many times the capacity is asked for in the overload.
 const OVERLOAD: f64 = 5.0;
+/// Of each agent's stock, so many may be posted: what was refused before is left over at the
+/// operator's side and takes room.
+const POSTED_EACH_MAX: u64 = STOCK_MAX - 16;
 /// How long a process has been left alone when its memory is read.
 const IDLE: Duration = Duration::from_secs(2);
 /// More than all loads together take.
@@ -170,7 +173,7 @@ async fn sweep(fleet: &mut Fleet, scale: Scale) -> Result<BTreeSet<IntentId>> {
 /// Payments of each agent, so that all make `count`, or as many as a stock holds.
 fn each_of(count: usize, agents: usize) -> Result<usize> {
     let each = count.checked_div(agents).context("no agents")?;
-    Ok(each.clamp(1, usize::try_from(STOCK_MAX)?))
+    Ok(each.clamp(1, usize::try_from(POSTED_EACH_MAX)?))
 }
 
 /// Five times as much as was just measured to go through, without regard for the answers.
@@ -181,7 +184,7 @@ async fn overload(fleet: &mut Fleet, scale: Scale) -> Result<BTreeSet<IntentId>>
     let (capacity, mut signed) = (just_before.signed_per_s(), just_before.intents());
     fleet.fill(scale.agents, STOCK_MAX).await?;
     let offered = capacity * OVERLOAD;
-    let most = scale.agents as f64 * STOCK_MAX as f64;
+    let most = scale.agents as f64 * POSTED_EACH_MAX as f64;
     let count = (offered * scale.overload_seconds).min(most) as usize;
     let requests = runs::prepare(fleet, count).await?;
     let run = runs::open(requests, offered).await?;
