@@ -135,8 +135,8 @@ impl Default for Limits {
         Self {
             requests_in_flight_max: 512,
             payments_in_flight_max: 256,
-            payments_open_max: 10_000,
-            payments_open_per_agent_max: 1_000,
+            payments_open_max: 30_000,
+            payments_open_per_agent_max: 3_000,
             ceremonies_max: 4,
             payment_wait_seconds: 20,
             request_seconds_max: 30,

@@ -9,7 +9,7 @@ use std::str::FromStr;
 pub enum CrashPoint {
     /// The payment is stored; nothing was sent.
     AfterInsert,
-    /// Both nodes were sent `Sign`.
+    /// Every node that signs was told to: with both in rounds, with the one that joins a part.
     AfterSignSent,
     /// The signature's slot, digest and transaction are stored.
     AfterSignedStored,

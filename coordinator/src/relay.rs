@@ -22,7 +22,7 @@ use tercet_policy::party::{NodeId, Party};
 use tercet_policy::refusal::Refusal;
 use tokio::sync::{mpsc, watch};
 
-pub use open::OpenSession;
+pub use open::{CannotOpen, NotConnected, OpenSession};
 pub use seats::Seats;
 
 /// Frames waiting for one node before it is dropped.
@@ -68,25 +68,6 @@ pub enum Report {
     },
     /// The node is gone.
     Lost,
-}
-
-/// The node is not connected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("node {0} is not connected")]
-pub struct NotConnected(pub NodeId);
-
-/// Why a session was not opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CannotOpen {
-    /// So many of its kind run already.
-    #[error("{0} sessions run already")]
-    TooMany(usize),
-    /// A party is not connected.
-    #[error(transparent)]
-    NotConnected(#[from] NotConnected),
-    /// The operating system gives no randomness.
-    #[error("no randomness for a session's name")]
-    NoRandomness,
 }
 
 /// All connections and sessions.

@@ -21,9 +21,9 @@ use crate::relay::{Report, Seats};
 /// Sessions at once.
 pub const PRESIGN_SESSIONS_MAX: usize = 32;
 /// Sessions of one operator's node at once.
-pub const PRESIGN_SESSIONS_PER_NODE_MAX: usize = 8;
+pub const PRESIGN_SESSIONS_PER_NODE_MAX: usize = 4;
 /// How long one may take, in seconds: nodes let payments go first.
-pub const PRESIGN_SECONDS_MAX: u64 = 120;
+pub const PRESIGN_SECONDS_MAX: u64 = 300;
 
 /// The sessions that run.
 #[derive(Debug, Default)]

@@ -87,7 +87,7 @@ async fn drive(app: &App, record: PaymentRecord, first: Event, mut errand: Optio
     let mut next = Next::new(first, record.facts.clone());
     let mut record = record;
     loop {
-        let (moved, effect) = settle(app, &record, next, &mut errand).await;
+        let (moved, effect) = Box::pin(settle(app, &record, next, &mut errand)).await;
         app.running().tell(&moved);
         if is_past_signing(&moved)
             && let Some(errand) = errand.take()
@@ -186,6 +186,7 @@ pub(super) async fn apply(
     Ok((moved, effect))
 }
 
+/// Each in a place of its own: most payments are watched, which takes the least room.
 async fn perform(
     app: &App,
     record: &PaymentRecord,
@@ -193,10 +194,10 @@ async fn perform(
     errand: &mut Option<Errand>,
 ) -> Next {
     match effect {
-        Effect::Prepare => prepare::prepare(app, record, errand.as_ref()).await,
-        Effect::Sign => outcome::sign(app, record, errand.as_mut()).await,
-        Effect::Broadcast => evidence::broadcast(app, record).await,
-        Effect::Watch => evidence::watch(app, record).await,
+        Effect::Prepare => Box::pin(prepare::prepare(app, record, errand.as_ref())).await,
+        Effect::Sign => Box::pin(outcome::sign(app, record, errand.as_mut())).await,
+        Effect::Broadcast => Box::pin(evidence::broadcast(app, record)).await,
+        Effect::Watch => Box::pin(evidence::watch(app, record)).await,
     }
 }
 

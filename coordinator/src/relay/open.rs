@@ -1,10 +1,29 @@
-//! A session as whoever runs it holds it.
+//! A session as whoever runs it holds it, and why there is none.
 
 use tercet_api::relay::{SessionId, ToNode};
-use tercet_policy::party::Party;
+use tercet_policy::party::{NodeId, Party};
 use tokio::sync::mpsc;
 
-use super::{NotConnected, Purpose, Relay, Report};
+use super::{Purpose, Relay, Report};
+
+/// The node is not connected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("node {0} is not connected")]
+pub struct NotConnected(pub NodeId);
+
+/// Why a session was not opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotOpen {
+    /// So many of its kind run already.
+    #[error("{0} sessions run already")]
+    TooMany(usize),
+    /// A party is not connected.
+    #[error(transparent)]
+    NotConnected(#[from] NotConnected),
+    /// The operating system gives no randomness.
+    #[error("no randomness for a session's name")]
+    NoRandomness,
+}
 
 /// A session in the hands of whoever runs it; dropping it ends it for all parties.
 #[derive(Debug)]

@@ -1,3 +1,4 @@
+mod group;
 mod old;
 
 use tercet_policy::decision::Outcome;

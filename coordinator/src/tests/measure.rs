@@ -39,6 +39,12 @@ async fn pay(house: &House, client: &Client, number: usize) -> Duration {
     begun.elapsed()
 }
 
+/// Of this whole process, with the client and the node.
+fn rss() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_owned()
+}
+
 fn tell(what: &str, mut took: Vec<Duration>, all: Duration) {
     took.sort();
     let last = took.len().saturating_sub(1);
@@ -65,6 +71,7 @@ async fn what_a_payment_costs() {
     for number in 0..300 {
         took.push(pay(&house, &client, number).await);
     }
+    println!("{}", rss());
     tell("one after the other", took, begun.elapsed());
     for at_once in [16, 64] {
         let begun = Instant::now();
@@ -84,5 +91,6 @@ async fn what_a_payment_costs() {
             took.extend(line);
         }
         tell(&format!("{at_once} at once"), took, begun.elapsed());
+        println!("{}", rss());
     }
 }
