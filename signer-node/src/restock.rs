@@ -93,12 +93,12 @@ impl Producer {
 
     /// The peer did not answer to a part: both sides agree on the stock before it is used again.
     pub(crate) fn doubt(&self, wallet: Address) {
-        self.with(wallet, |demand, _| demand.is_doubtful = true);
+        self.with(wallet, |demand, _| demand.doubt());
     }
 
     /// Whether the stock of a wallet may be used.
     pub(crate) fn is_good(&self, wallet: Address) -> bool {
-        self.lock().get(&wallet).is_none_or(|demand| !demand.is_doubtful)
+        self.lock().get(&wallet).is_none_or(|demand| !demand.is_doubtful())
     }
 
     /// A session of the wallet is about to begin. `false` where this side wants none: a courier
@@ -151,11 +151,11 @@ impl Producer {
     fn ask_for_more(&self) {
         let now = Instant::now();
         let mut demands = self.lock();
-        demands.retain(|_, demand| !demand.is_idle(&self.config, now) || demand.is_doubtful);
+        demands.retain(|_, demand| !demand.is_idle(&self.config, now) || demand.is_doubtful());
         for (wallet, demand) in demands.iter_mut().filter(|(_, demand)| demand.may_ask(now)) {
             let target = demand.target(&self.config, now);
             let missing = target.saturating_sub(self.signer.presignatures(*wallet));
-            if missing == 0 && !demand.is_doubtful {
+            if missing == 0 && !demand.is_doubtful() {
                 continue;
             }
             let count = u16::try_from(missing).unwrap_or(PRESIGN_RUNS_MAX).min(PRESIGN_RUNS_MAX);

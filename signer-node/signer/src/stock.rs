@@ -34,6 +34,8 @@ pub use self::uses::USES_MAX;
 pub const PRESIGNATURES_PER_WALLET_MAX: usize = 256;
 /// Most presignatures of a node.
 pub const PRESIGNATURES_MAX: usize = 16_384;
+/// Most names that a side tells: what is in stock, and what was lent and may come back used.
+pub const NAMES_MAX: usize = 2 * PRESIGNATURES_PER_WALLET_MAX;
 /// How long a presignature may be used: an hour.
 pub const PRESIGNATURE_AGE_MAX: Duration = Duration::from_secs(3_600);
 /// How old a presignature may be when our part goes out first: the peer's clock may run ahead.
@@ -132,13 +134,7 @@ impl<V> Stock<V> {
 
     /// Takes the presignature that a peer names out, for good. Nothing if it is not there: it was
     /// used, has grown too old, was dropped, or is another wallet's or peer's.
-    pub fn take(
-        &mut self,
-        shelf: Shelf,
-        id: PresignatureId,
-        letter: &[u8],
-        now: Instant,
-    ) -> Option<V> {
+    pub fn take(&mut self, shelf: Shelf, id: PresignatureId, now: Instant) -> Option<V> {
         self.drop_old(shelf, now);
         let held = self.shelves.get_mut(&shelf);
         let place = held.as_ref().and_then(|held| held.iter().position(|one| one.card.id == id));
@@ -147,7 +143,7 @@ impl<V> Stock<V> {
             return None;
         };
         let taken = held.remove(place)?;
-        self.uses.joined(id, letter);
+        self.uses.taken(id);
         self.gone(shelf, 1);
         self.counts.used = self.counts.used.saturating_add(1);
         Some(taken.value)
@@ -176,9 +172,14 @@ impl<V> Stock<V> {
         self.uses.settle(id);
     }
 
-    /// Whether the peer's letter is another than the one that used this presignature up: then it was
-    /// never there, or the peer uses it twice. The same letter is the courier's doing, and one that
-    /// we lent meanwhile is nobody's.
+    /// The letter that this presignature was taken for has proved to be the peer's.
+    pub fn used_by(&mut self, id: PresignatureId, letter: &[u8]) {
+        self.uses.used_by(id, letter);
+    }
+
+    /// Whether a letter of the peer is another than its letter that used this presignature up: then
+    /// the peer uses it twice. Anything else that is not in stock is nobody's fault that can be
+    /// proved: the courier repeats and delays, and either side may have lost or dropped it.
     #[must_use]
     pub fn is_other_use(&self, id: PresignatureId, letter: &[u8]) -> bool {
         self.uses.is_other(id, letter)
@@ -198,16 +199,22 @@ impl<V> Stock<V> {
         let held = self.shelves.get(&shelf);
         let on_shelf = held.map_or(0, VecDeque::len);
         let mut names: Vec<_> = held.into_iter().flatten().map(|held| held.card.id).collect();
-        names.extend(self.uses.lent_from(shelf));
+        let lent_max = NAMES_MAX.saturating_sub(names.len());
+        names.extend(self.uses.lent_from(shelf).take(lent_max));
         let room = PRESIGNATURES_PER_WALLET_MAX.saturating_sub(on_shelf);
         (names, room.min(PRESIGNATURES_MAX.saturating_sub(self.count)))
     }
 
-    /// Keeps of a shelf only what the peer has too, and what it may not have put away yet; what one
-    /// side lacks is of no use to the other.
-    pub fn keep_only(&mut self, shelf: Shelf, theirs: &[PresignatureId], now: Instant) {
+    /// Keeps of a shelf only what the peer has too, and what it may not have put away yet: what is
+    /// younger than `grace`. What one side lacks is of no use to the other.
+    pub fn keep_only(
+        &mut self,
+        shelf: Shelf,
+        theirs: &[PresignatureId],
+        (now, grace): (Instant, Duration),
+    ) {
         let theirs: BTreeSet<_> = theirs.iter().collect();
-        let is_young = |made_at| now.saturating_duration_since(made_at) < UNMATCHED_GRACE;
+        let is_young = |made_at| now.saturating_duration_since(made_at) < grace;
         let dropped =
             self.retain(shelf, |held| theirs.contains(&held.card.id) || is_young(held.made_at));
         self.counts.unmatched = self.counts.unmatched.saturating_add(dropped);

@@ -27,8 +27,9 @@ pub(super) struct Demand {
     not_before: Instant,
     pause: Duration,
     was_asked: bool,
-    /// Whether both sides are to agree before the stock is used again.
-    pub(super) is_doubtful: bool,
+    doubts: u32,
+    /// The doubts that the session which runs now puts out.
+    doubts_met: u32,
 }
 
 impl Demand {
@@ -39,7 +40,8 @@ impl Demand {
             not_before: now,
             pause: PAUSE_MIN,
             was_asked: false,
-            is_doubtful: false,
+            doubts: 0,
+            doubts_met: 0,
         }
     }
 
@@ -53,6 +55,15 @@ impl Demand {
             self.uses.pop_front();
         }
         self.uses.push_back(now);
+    }
+
+    /// The stock is not used again before both sides have agreed on it.
+    pub(super) const fn doubt(&mut self) {
+        self.doubts = self.doubts.saturating_add(1);
+    }
+
+    pub(super) const fn is_doubtful(&self) -> bool {
+        self.doubts > 0
     }
 
     pub(super) const fn last(&self) -> Instant {
@@ -85,7 +96,8 @@ impl Demand {
 
     pub(super) fn ended(&mut self, well: bool, now: Instant) {
         if well {
-            self.is_doubtful = false;
+            // What came up since the session began is for the next one.
+            self.doubts = self.doubts.saturating_sub(self.doubts_met);
             self.pause = PAUSE_MIN;
             self.not_before = now;
         } else {
@@ -99,6 +111,7 @@ impl Demand {
     pub(super) fn begins(&mut self, now: Instant) -> bool {
         let was_asked = std::mem::take(&mut self.was_asked);
         if was_asked {
+            self.doubts_met = self.doubts;
             self.not_before = later(now, SESSION_WAIT);
         }
         was_asked
@@ -151,14 +164,21 @@ mod tests {
         assert!(demand.begins(now));
         assert!(!demand.begins(now), "only one was asked for");
         assert!(!demand.may_ask(at(now, 599)));
-        demand.is_doubtful = true;
+        demand.doubt();
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             demand.ended(false, now);
             assert!(!demand.may_ask(at(now, pause - 1)) && demand.may_ask(at(now, pause)));
         }
-        assert!(demand.is_doubtful);
+        assert!(demand.is_doubtful());
+        demand.asked(now);
+        assert!(demand.begins(now));
+        demand.doubt();
         demand.ended(true, now);
-        assert!(demand.may_ask(now) && !demand.is_doubtful);
+        assert!(demand.is_doubtful(), "the second came up while the session ran");
+        demand.asked(now);
+        assert!(demand.begins(now));
+        demand.ended(true, now);
+        assert!(demand.may_ask(now) && !demand.is_doubtful());
         demand.ended(false, now);
         assert!(demand.may_ask(at(now, 1)));
     }

@@ -119,7 +119,8 @@ async fn perform(
             if !board.producer.begins(wallet) {
                 return Err(Failure::NotWanted { wallet }.into());
             }
-            let asked = PresignRequest { session: id, wallet, count, cancel };
+            let is_doubtful = !board.producer.is_good(wallet);
+            let asked = PresignRequest { session: id, wallet, count, is_doubtful, cancel };
             let made = signer.presign(asked, wire).await;
             board.producer.ended(wallet, made.is_ok());
             Ok(Made::Other(Outcome::Stocked { made: u16::from(made?) }))

@@ -80,8 +80,7 @@ pub enum Failure {
         /// The wallet.
         wallet: Address,
     },
-    /// The presignature named went with an earlier start of this node, or with the same letter
-    /// delivered before: sign interactively.
+    /// The presignature named is not there (any more): sign interactively.
     #[error("presignature {id} is not in stock")]
     PresignatureGone {
         /// Its name.

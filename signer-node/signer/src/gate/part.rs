@@ -7,8 +7,8 @@
 //!
 //! Refuses: a presignature that is not in stock ([`Failure::NoPresignature`]; the payment can be
 //! signed interactively), a letter that is not the peer's or is about something else, policies
-//! that differ. A peer that names a presignature it used before or never had, or whose part is not
-//! of this payment, is charged with it: [`PROOF_FAILURES_MAX`](super::PROOF_FAILURES_MAX) of those
+//! that differ. A peer that uses one presignature for two letters, or whose part is not of this
+//! payment, is charged with it: [`PROOF_FAILURES_MAX`](super::PROOF_FAILURES_MAX) of those
 //! stop the wallet until an operator has looked.
 //!
 //! Does not protect against: a peer that has our part, finishes alone and reports failure. The
@@ -102,9 +102,6 @@ pub struct Joined {
 struct LetterBody {
     version: u8,
     word: Word,
-    /// The start of the reader's process in which the presignature was made, as the writer knows
-    /// it: a presignature that went with an earlier start is nobody's fault.
-    your_start: Option<Hex32>,
     policies: PolicyEpochs,
     part: Hex32,
 }
@@ -155,7 +152,9 @@ impl Signer {
         let opened = self.open_part(request).await?;
         let (share, context, peer) =
             (Arc::clone(&opened.share), opened.context, opened.peer.clone());
-        let (reserved, word) = tokio::try_join!(self.admit_part(opened, None), self.word(&peer.1))?;
+        let reserved = self.admit_part(opened, None).await?;
+        // After the record, so that the peer remembers a journal that has it.
+        let word = self.word(&peer.1).await?;
         self.crash_if(CrashPoint::AfterAdmit);
         let taken = self.stock().lend(shelf, self.own_end(), Instant::now());
         let taken = taken.filter(|taken| taken.card().is_of(share.card()));
@@ -167,7 +166,6 @@ impl Signer {
         let body = LetterBody {
             version: PROTOCOL_VERSION,
             word,
-            your_start: self.peers.start_of(&peer.1.id),
             policies: row.policies,
             part: Hex32(*half.partial().expose()),
         };
@@ -224,7 +222,7 @@ impl Signer {
     ) -> Result<Joined, GateError> {
         // Before anything else happens: what follows may fail as it likes.
         let shelf = Shelf { wallet: request.envelope.document.wallet, peer: self.everyday_peer()? };
-        let taken = self.stock().take(shelf, part.presignature, &part.sealed, Instant::now());
+        let taken = self.stock().take(shelf, part.presignature, Instant::now());
         let wallet = shelf.wallet;
         let joined = Box::pin(self.judge_and_join(request, part, taken)).await;
         let joined = self.charge(wallet, joined).await;
@@ -246,11 +244,16 @@ impl Signer {
             context: opened.context,
         };
         let (body, reply) = self.open_letter(&letter, &peer, &part.sealed)?;
-        let heard = self.hear_start(&peer.1.id, body.word);
+        let id = part.presignature;
         let taken = match taken {
             Some(taken) if taken.card().is_of(share.card()) => taken,
-            _ => return Err(self.not_in_stock(&letter, &body, &part.sealed)),
+            _ => return Err(self.not_in_stock(&letter, &part.sealed)),
         };
+        self.stock().used_by(id, &part.sealed);
+        // A letter may be an old one that the courier kept: only what is said in sessions and
+        // answers, which are fresh, tells that a peer began anew.
+        let heard = self.peers.hear_again(&peer.1.id, body.word);
+        let heard = heard.ok_or(Failure::PresignatureGone { id })?;
         let policies = opened.proposal.policies();
         agree(peer.0, body.policies == policies, "the policies' epochs")?;
         let (reserved, ()) =
@@ -285,14 +288,12 @@ impl Signer {
         Ok((body, reply))
     }
 
-    /// Whose fault it is that the peer names a presignature which is not there: nobody's if it went
-    /// with an earlier start of ours, or if the courier delivers a letter a second time.
-    fn not_in_stock(&self, letter: &Letter, body: &LetterBody, sealed: &[u8]) -> GateError {
+    /// Whose fault it is that the peer names a presignature which is not there: the peer's if another
+    /// letter of its used it up, and else nobody's that could be proved.
+    fn not_in_stock(&self, letter: &Letter, sealed: &[u8]) -> GateError {
         let id = PresignatureId(letter.presignature);
-        let is_repeated = !self.stock().is_other_use(id, sealed);
-        let is_of_this_start = body.your_start.is_some_and(|start| self.peers.is_ours(start));
-        if is_of_this_start && !is_repeated {
-            let fault = PeerFault::UnknownPresignature;
+        if self.stock().is_other_use(id, sealed) {
+            let fault = PeerFault::ReusedPresignature;
             let suspects = vec![letter.from];
             return SessionError::Tss(TssError::BadPeer { suspects, fault, cause: None }).into();
         }

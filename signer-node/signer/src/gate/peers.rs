@@ -26,6 +26,11 @@ pub(super) struct Peers {
 }
 
 impl Peers {
+    #[cfg(test)]
+    pub(super) fn own_start(&self) -> Start {
+        self.start().unwrap().0
+    }
+
     /// Random bytes that name this start of the process.
     fn start(&self) -> Result<Hex32, SessionError> {
         if let Some(start) = self.start.get() {
@@ -36,15 +41,12 @@ impl Peers {
         Ok(*self.start.get_or_init(|| Hex32(bytes)))
     }
 
-    /// Whether this names our own start.
-    pub(super) fn is_ours(&self, start: Hex32) -> bool {
-        self.start.get() == Some(&start)
-    }
-
-    /// The start of a peer's process, as heard last.
-    pub(super) fn start_of(&self, node: &NodeId) -> Option<Hex32> {
+    /// What a peer says in a letter, if it says it in the start that was heard last.
+    pub(super) fn hear_again(&self, node: &NodeId, word: Word) -> Option<Heard> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.get(node).copied().map(Hex32)
+        let start = word.start.0;
+        let is_known = heard.get(node).is_none_or(|known| *known == start);
+        is_known.then(|| Heard { node: node.clone(), start, head: word.head })
     }
 
     /// Whether the peer began anew since it was heard last.

@@ -9,6 +9,7 @@
 //! presignature is used.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -23,13 +24,11 @@ use super::payment::agree;
 use super::{Failure, GateError, Signer};
 use crate::channel::SESSION_ID_BYTES;
 use crate::session::{Mesh, Nonces, RunTerms, SessionError, SessionWire, context};
-use crate::stock::{PRESIGNATURES_PER_WALLET_MAX, Shelf};
+use crate::stock::{NAMES_MAX, Shelf, UNMATCHED_GRACE};
 use crate::tss::{self, ExecutionFields, Patience, PresignatureId, Protocol, SigningShare};
 
 /// Most presignatures made in one session.
 pub const PRESIGN_RUNS_MAX: u8 = 8;
-/// Most names that a side tells: what is in stock, and what was lent out and may come back used.
-const NAMES_MAX: usize = 2 * PRESIGNATURES_PER_WALLET_MAX;
 /// Longest wait for a peer that is about to begin the next run, in milliseconds: it finishes the
 /// one before, at the lowest priority.
 const NEXT_RUN_MS_MAX: u64 = 60_000;
@@ -43,6 +42,8 @@ pub struct PresignRequest {
     pub wallet: Address,
     /// How many. Of none, the peers only agree on what is in stock.
     pub count: u8,
+    /// Whether this side doubts what it has: then all of it goes that the peer does not name.
+    pub is_doubtful: bool,
     /// Calls the session off.
     pub cancel: CancellationToken,
 }
@@ -76,7 +77,7 @@ impl Signer {
         wire: SessionWire,
     ) -> Result<u8, GateError> {
         self.refuse_after_bug()?;
-        let PresignRequest { session, wallet, count, cancel } = request;
+        let PresignRequest { session, wallet, count, is_doubtful, cancel } = request;
         let peer = self.everyday_peer()?;
         let (enrolment, share) = self.may_presign(wallet).await?;
         let count = count.min(PRESIGN_RUNS_MAX);
@@ -84,7 +85,8 @@ impl Signer {
         let context = context("presign", &[&enrolment_bytes(&enrolment)?, &subject]);
         let peers = self.peers_of(&enrolment, &Party::EVERYDAY);
         let mut mesh = self.meet(&peers, (session, context), cancel, wire).await?;
-        let batch = Batch { session, shelf: Shelf { wallet, peer }, count, share };
+        let grace = if is_doubtful { Duration::ZERO } else { UNMATCHED_GRACE };
+        let batch = Batch { session, shelf: Shelf { wallet, peer }, count, grace, share };
         let made = self.make_with(&mut mesh, &enrolment, &batch).await;
         self.end(&mut mesh, Some(wallet), made).await
     }
@@ -152,7 +154,7 @@ impl Signer {
             return Err(out_of_place.into());
         }
         let names: Vec<_> = theirs.names.into_iter().map(PresignatureId).collect();
-        self.stock().keep_only(shelf, &names, Instant::now());
+        self.stock().keep_only(shelf, &names, (Instant::now(), batch.grace));
         Ok(room.min(theirs.room))
     }
 
@@ -191,5 +193,6 @@ struct Batch {
     session: [u8; SESSION_ID_BYTES],
     shelf: Shelf,
     count: u8,
+    grace: Duration,
     share: Arc<SigningShare>,
 }

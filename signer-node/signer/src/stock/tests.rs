@@ -36,10 +36,10 @@ fn one_is_given_out_once() {
     let now = Instant::now();
     let mut stock = stock(3, now);
     assert_eq!(stock.told(SHELF, now).0, [id(0), id(1), id(2)]);
-    assert_eq!(stock.take(SHELF, id(1), b"1", now), Some(1));
-    assert_eq!(stock.take(SHELF, id(1), b"1", now), None);
+    assert_eq!(stock.take(SHELF, id(1), now), Some(1));
+    assert_eq!(stock.take(SHELF, id(1), now), None);
     let elsewhere = Shelf { peer: Party::Recovery, ..SHELF };
-    assert_eq!(stock.take(elsewhere, id(0), b"1", now), None, "another pair's");
+    assert_eq!(stock.take(elsewhere, id(0), now), None, "another pair's");
     assert_eq!((stock.len(), format!("{stock:?}")), (2, "Stock(2 presignatures)".to_owned()));
 }
 
@@ -49,9 +49,9 @@ fn what_is_old_is_given_out_no_more() {
     let mut stock = stock(2, now);
     let later = now + PRESIGNATURE_AGE_MAX;
     let just_before = later - Duration::from_nanos(1);
-    assert_eq!(stock.take(SHELF, id(0), b"1", just_before), Some(0));
+    assert_eq!(stock.take(SHELF, id(0), just_before), Some(0));
     assert_eq!(stock.told(SHELF, later).0, []);
-    assert_eq!(stock.take(SHELF, id(1), b"1", later), None);
+    assert_eq!(stock.take(SHELF, id(1), later), None);
     assert!(stock.is_empty());
 }
 
@@ -60,7 +60,7 @@ fn a_shelf_and_a_stock_are_bounded_and_names_are_their_own() {
     let now = Instant::now();
     let mut one = stock(u16::try_from(PRESIGNATURES_PER_WALLET_MAX).unwrap(), now);
     assert_eq!(one.put_value(card(9_999), 0, now), Err(NotStocked::ShelfFull));
-    assert!(one.take(SHELF, id(0), b"1", now).is_some());
+    assert!(one.take(SHELF, id(0), now).is_some());
     assert_eq!(one.put_value(card(1), 0, now), Err(NotStocked::Repeated));
     assert_eq!(one.put_value(card(9_999), 0, now), Ok(()));
 
@@ -77,10 +77,10 @@ fn a_shelf_and_a_stock_are_bounded_and_names_are_their_own() {
 fn doubt_drops_and_only_what_both_have_is_kept() {
     let now = Instant::now();
     let mut stock = stock(5, now);
-    stock.keep_only(SHELF, &[id(4), id(2), id(77)], now);
+    stock.keep_only(SHELF, &[id(4), id(2), id(77)], (now, UNMATCHED_GRACE));
     assert_eq!(stock.len(), 5, "the peer's session may not have ended yet");
     let now = now + UNMATCHED_GRACE;
-    stock.keep_only(SHELF, &[id(4), id(2), id(77)], now);
+    stock.keep_only(SHELF, &[id(4), id(2), id(77)], (now, UNMATCHED_GRACE));
     assert_eq!(stock.told(SHELF, now).0, [id(2), id(4)]);
     stock.drop_wallet(Address::repeat_byte(2));
     assert_eq!(stock.len(), 2);
@@ -94,24 +94,26 @@ fn what_is_lent_is_told_until_it_is_settled_and_never_put_back() {
     let mut stock = stock(2, now);
     assert_eq!(stock.lend(SHELF, End::Oldest, now), Some(0));
     assert_eq!(stock.told(SHELF, now), (vec![id(1), id(0)], PRESIGNATURES_PER_WALLET_MAX - 1));
-    assert_eq!(stock.take(SHELF, id(0), b"1", now), None);
+    assert_eq!(stock.take(SHELF, id(0), now), None);
     assert_eq!(stock.put_value(card(0), 0, now), Err(NotStocked::Repeated));
     stock.settle(id(0));
     assert_eq!(stock.told(SHELF, now).0, [id(1)]);
     let old = now + LENT_AGE_MAX;
     assert_eq!((stock.lendable(SHELF, now), stock.lendable(SHELF, old)), (1, 0));
     assert_eq!(stock.lend(SHELF, End::Newest, old), None, "the peer may find it too old");
-    assert_eq!(stock.take(SHELF, id(1), b"1", old), Some(1));
+    assert_eq!(stock.take(SHELF, id(1), old), Some(1));
 }
 
 #[test]
 fn a_repeated_letter_is_the_couriers_and_another_one_the_peers() {
     let now = Instant::now();
     let mut stock = stock(2, now);
-    assert_eq!(stock.take(SHELF, id(0), b"first", now), Some(0));
+    assert_eq!(stock.take(SHELF, id(0), now), Some(0));
+    assert!(!stock.is_other_use(id(0), b"first"), "what took it may be the courier's garbage");
+    stock.used_by(id(0), b"first");
     assert!(!stock.is_other_use(id(0), b"first"));
     assert!(stock.is_other_use(id(0), b"second"));
-    assert!(stock.is_other_use(id(9), b"first"), "it was never there");
+    assert!(!stock.is_other_use(id(9), b"first"), "it may have been dropped");
     assert_eq!(stock.lend(SHELF, End::Oldest, now), Some(1));
     assert!(!stock.is_other_use(id(1), b"first"), "both sides took the last one");
 }
@@ -130,8 +132,8 @@ fn the_two_sides_begin_at_different_ends() {
 fn every_end_is_counted() {
     let now = Instant::now();
     let mut stock = stock(4, now);
-    let _ = (stock.take(SHELF, id(0), b"1", now), stock.take(SHELF, id(0), b"1", now));
-    stock.keep_only(SHELF, &[id(1), id(2)], now + UNMATCHED_GRACE);
+    let _ = (stock.take(SHELF, id(0), now), stock.take(SHELF, id(0), now));
+    stock.keep_only(SHELF, &[id(1), id(2)], (now, Duration::ZERO));
     stock.drop_shelf(SHELF);
     let levels = stock.levels(now);
     let ends = (levels.made, levels.used, levels.not_found, levels.unmatched, levels.doubted);

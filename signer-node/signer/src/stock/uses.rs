@@ -1,5 +1,5 @@
 //! Which presignatures went out lately, by name: what was lent and is not settled, and by which
-//! letter of the peer each was used up.
+//! letter of the peer each was used up, once that letter has proved to be the peer's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::Shelf;
 use crate::tss::PresignatureId;
 
-/// Most uses that are remembered. A repeated letter whose presignature is forgotten is refused like
-/// any other, and charged to the peer.
+/// Most uses that are remembered. What is forgotten is refused like any other that is not there.
 pub const USES_MAX: usize = 32_768;
-/// How long the use of one that was lent may take: longer than any request.
+/// How long one that was lent is told to the peer: longer than any request takes where the courier
+/// does not hold it back.
 const LENT_MAX: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
@@ -29,7 +29,11 @@ impl Uses {
         self.remember(id, None);
     }
 
-    pub(super) fn joined(&mut self, id: PresignatureId, letter: &[u8]) {
+    pub(super) fn taken(&mut self, id: PresignatureId) {
+        self.remember(id, None);
+    }
+
+    pub(super) fn used_by(&mut self, id: PresignatureId, letter: &[u8]) {
         self.remember(id, Some(Sha256::digest(letter).into()));
     }
 
@@ -42,12 +46,8 @@ impl Uses {
     }
 
     pub(super) fn is_other(&self, id: PresignatureId, letter: &[u8]) -> bool {
-        match self.letters.get(&id) {
-            None => true,
-            // Both sides took the last one at once.
-            Some(None) => false,
-            Some(Some(used_by)) => *used_by != <[u8; 32]>::from(Sha256::digest(letter)),
-        }
+        let used_by = self.letters.get(&id).copied().flatten();
+        used_by.is_some_and(|used_by| used_by != <[u8; 32]>::from(Sha256::digest(letter)))
     }
 
     pub(super) fn lent_from(&self, shelf: Shelf) -> impl Iterator<Item = PresignatureId> {

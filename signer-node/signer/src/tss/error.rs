@@ -118,9 +118,9 @@ pub enum PeerFault {
     /// peer, so that no peer can halt a node with a message that looks like our fault.
     #[error("a message that broke the library")]
     BrokeTheLibrary,
-    /// A presignature that was used before, or was never made.
-    #[error("a presignature that was used before, or was never made")]
-    UnknownPresignature,
+    /// A second use of one presignature.
+    #[error("a second use of one presignature")]
+    ReusedPresignature,
     /// All rounds passed, and the result is not a signature of the wallet.
     #[error("a result that is not a signature of the wallet")]
     WrongResult,

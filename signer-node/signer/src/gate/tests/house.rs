@@ -233,7 +233,7 @@ impl House {
         let runs = Party::EVERYDAY.into_iter().zip(wires).map(|(party, wire)| {
             let signer = self.signer(party);
             let cancel = CancellationToken::new();
-            let asked = PresignRequest { session, wallet, count, cancel };
+            let asked = PresignRequest { session, wallet, count, is_doubtful: false, cancel };
             tokio::spawn(async move { signer.presign(asked, wire).await })
         });
         join(runs).await

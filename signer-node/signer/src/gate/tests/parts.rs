@@ -44,14 +44,10 @@ fn forged(
     let proposal = Proposal::assemble(house.open(envelope), &claim).unwrap();
     let enrolled = serde_json::to_vec(enrolment).unwrap();
     let context = context("part", &[&enrolled, &proposal.context_hash().0]);
-    let mut start = serde_json::Value::Null;
-    if let Some(known) = agent.peers.start_of(&operator.identity().public().id) {
-        start = serde_json::to_value(known).unwrap();
-    }
+    let start = Hex32(agent.peers.own_start());
     let mut body = serde_json::json!({
         "version": PROTOCOL_VERSION,
-        "word": { "start": Hex32([7; 32]), "head": agent.head(), "seen": null },
-        "your_start": start,
+        "word": { "start": start, "head": agent.head(), "seen": null },
         "policies": epochs(1),
         "part": Hex32([5; 32]),
     });
@@ -151,11 +147,18 @@ async fn what_the_peer_makes_up_uses_the_presignature_and_then_the_budget_up() {
     let failed = peer_fault(operator.join_payment(theirs(&house, &envelope), part).await);
     assert_eq!(failed, PeerFault::ProofFailed);
     assert_eq!(operator.presignatures(wallet), 0, "there is doubt, so all of them are gone");
-    // One that was used, and one that never was.
-    for id in [names[0], PresignatureId(B256::repeat_byte(3))] {
+    // One that was dropped, and one that never was: that proves nothing.
+    for id in [names[1], PresignatureId(B256::repeat_byte(3))] {
         let part = forged(&house, &envelope, id, |_| {});
+        let gone = operator.join_payment(theirs(&house, &envelope), part).await;
+        assert!(matches!(gone, Err(GateError::Failed(Failure::PresignatureGone { .. }))));
+    }
+    // One that another letter used.
+    for _ in 1..PROOF_FAILURES_MAX {
+        assert_eq!(operator.journal.roll().stopped(&wallet), None);
+        let part = forged(&house, &envelope, names[0], |_| {});
         let failed = peer_fault(operator.join_payment(theirs(&house, &envelope), part).await);
-        assert_eq!(failed, PeerFault::UnknownPresignature);
+        assert_eq!(failed, PeerFault::ReusedPresignature);
     }
     let part = forged(&house, &envelope, names[1], |_| {});
     let another = house.sign_intent(x402(wallet, 20_000));
@@ -206,6 +209,42 @@ async fn what_a_courier_can_do_to_a_letter_is_charged_to_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_courier_that_repeats_delays_and_spoils_letters_stops_no_wallet() {
+    let mut house = House::new().await;
+    let wallet = house.stocked(4).await;
+    let operator = house.signer(Party::Operator);
+    let agent = house.signer(Party::Agent);
+    let envelope = house.sign_intent(x402(wallet, 10_000));
+    let mut old = Vec::new();
+    for _ in 0..4 {
+        let (part, pending) = agent.begin_payment(ours(&envelope)).await.unwrap();
+        drop(pending);
+        old.push(part);
+    }
+    let gone = |joined: &Result<Joined, GateError>| {
+        matches!(joined, Err(GateError::Failed(Failure::PresignatureGone { .. })))
+    };
+    // Garbage under the name first, and then the letter itself, three times.
+    for part in &old[..3] {
+        let garbage = SealedPart { sealed: vec![1; 200], ..part.clone() };
+        drop(operator.join_payment(theirs(&house, &envelope), garbage).await.unwrap_err());
+        let late = operator.join_payment(theirs(&house, &envelope), part.clone()).await;
+        assert!(gone(&late), "{late:?}");
+    }
+    drop((agent, operator));
+    // Letters of a start that is over, kept back: they say nothing about the peer's start.
+    house.restart(Party::Agent, |_| {}).await;
+    assert!(house.presign(wallet, 1, honest()).await.into_iter().all(|made| made.is_ok()));
+    let operator = house.signer(Party::Operator);
+    for part in &old {
+        let late = operator.join_payment(theirs(&house, &envelope), part.clone()).await;
+        assert!(gone(&late), "{late:?}");
+    }
+    assert_eq!(stocks(&house, wallet), [1, 1], "nothing that is good was dropped");
+    assert_eq!(operator.journal.roll().stopped(&wallet), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_judges_by_other_policies_is_told_so() {
     let house = House::new().await;
     let wallet = house.stocked(1).await;
@@ -252,9 +291,9 @@ async fn what_the_peer_lost_is_dropped_when_they_agree() {
     let now = tokio::time::Instant::now();
     let agent = house.signer(Party::Agent);
     let shelf = Shelf { wallet, peer: Party::Operator };
-    agent.stock().keep_only(shelf, &[], now);
+    agent.stock().keep_only(shelf, &[], (now, UNMATCHED_GRACE));
     assert_eq!(agent.presignatures(wallet), 2, "the operator's session may not have ended");
-    agent.stock().keep_only(shelf, &[], now + UNMATCHED_GRACE);
+    agent.stock().keep_only(shelf, &[], (now + UNMATCHED_GRACE, UNMATCHED_GRACE));
     assert_eq!(agent.presignatures(wallet), 0);
     let none = house.presign(wallet, 0, honest()).await;
     assert!(none.into_iter().all(|made| made.unwrap() == 0), "they only agree");
