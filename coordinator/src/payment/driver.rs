@@ -152,7 +152,8 @@ fn rebased(old: &PaymentRecord, newer: &PaymentRecord, next: Next) -> Next {
 }
 
 /// Stores a move. The request that waits for a signature is told of it when its write has its place
-/// in the row, not when it is durable.
+/// in the row, not when it is durable: that it is being signed is durable, so a crash leaves it in
+/// doubt. A no is shown to nobody before it is durable, for it would be believed.
 pub(super) async fn apply(
     app: &App,
     record: &PaymentRecord,
@@ -166,17 +167,19 @@ pub(super) async fn apply(
     }
     let (event, facts, at) = (next.event, next.facts.clone(), app.clock().now());
     let change = Change { event, state, facts, at };
-    let (then, pending) = app.store().change_payment_soon(record, change).await?;
-    let waiting = errand.take_if(|_| event == Event::Signature && is_past_signing(&then));
-    let told = waiting.is_some();
-    if let Some(errand) = waiting {
-        app.book().follow(record.state, &then);
-        errand.tell(then, next.answer.clone());
-    }
-    let moved = pending.durable().await?;
-    if !told {
-        app.book().follow(record.state, &moved);
-    }
+    let moved = match errand.take_if(|_| event == Event::Signature) {
+        Some(errand) => {
+            let (then, pending) = app.store().change_payment_soon(record, change).await?;
+            app.book().follow(record.state, &then);
+            errand.tell(then, next.answer.clone());
+            pending.durable().await?
+        }
+        None => {
+            let moved = app.store().change_payment(record, change).await?;
+            app.book().follow(record.state, &moved);
+            moved
+        }
+    };
     if record.state != state {
         tracing::info!(payment = %record.id(), from = ?record.state, to = ?state, "payment moved");
     }

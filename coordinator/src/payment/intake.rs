@@ -81,7 +81,10 @@ pub async fn take_in(app: &App, wish: Wish) -> Result<TakenIn, NotTaken> {
             return Ok(TakenIn::Known { record: Box::new(record), part: wish.part });
         }
         if let Some(place) = place {
-            return fresh(place, wish).await;
+            // In a task of its own: a request that goes away must not leave a payment half taken in.
+            let taking = app.tasks().spawn(fresh(place, wish));
+            let lost = |_| NotTaken::Store(StoreError::Unreadable { what: "payment" });
+            return taking.await.map_err(lost)?;
         }
         // Somebody else takes it in just now.
         tokio::select! {
@@ -114,16 +117,14 @@ async fn fresh(place: Place, wish: Wish) -> Result<TakenIn, NotTaken> {
     match app.store().insert_payment(new).await {
         Ok(Taken::Inserted(record)) => {
             app.crash().reach(CrashPoint::AfterInsert);
-            if !errand.has_part() {
+            if !errand.has_part() || !matches!(record.state, State::Signing { .. }) {
                 errand.leave_room();
             }
             driver::begin_fresh(place, (*record).clone(), errand);
             Ok(TakenIn::Fresh { record, told })
         }
-        Ok(Taken::Known(record)) => {
-            app.book().give_back(&reserved);
-            Ok(TakenIn::Known { record, part: None })
-        }
+        // What is reserved under its id is the stored payment's.
+        Ok(Taken::Known(record)) => Ok(TakenIn::Known { record, part: None }),
         Ok(Taken::Full) => {
             app.book().give_back(&reserved);
             Err(NotTaken::Full)

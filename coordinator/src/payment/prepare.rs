@@ -100,6 +100,9 @@ pub(super) async fn at_once(
     if !app.has_chain(draft.envelope.document.payment.chain()) {
         return Ok(Some(no_chain(draft)));
     }
+    if preview::asks_the_chain(app, intent.intent()) {
+        return Ok(None);
+    }
     match previewed(app, draft, &intent).await {
         Ok(None) => {}
         Ok(decided) => return Ok(decided),

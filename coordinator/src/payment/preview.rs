@@ -161,12 +161,18 @@ pub(super) fn opened(said: &[SignedApproval]) -> Vec<AuthenticApproval> {
 /// What the wallet holds; a chain that does not answer leaves it unknown, and a rule that needs it
 /// is then not kept.
 async fn balance(app: &App, intent: &PaymentIntent) -> Option<Amount> {
-    let judges = app.shelf().judges(&intent.agent, intent.wallet)?;
-    if !judges.policies.applying(&intent.wallet).iter().any(|policy| looks_at_balance(policy)) {
+    if !asks_the_chain(app, intent) {
         return None;
     }
     let (chain, token) = (intent.payment.chain(), intent.payment.token());
     app.clerk().token_balance(chain, token, intent.wallet).await.ok()
+}
+
+/// Whether judging a payment waits for the chain.
+pub(super) fn asks_the_chain(app: &App, intent: &PaymentIntent) -> bool {
+    let judges = app.shelf().judges(&intent.agent, intent.wallet);
+    let looks = |policies: Vec<&Policy>| policies.into_iter().any(looks_at_balance);
+    judges.is_some_and(|judges| looks(judges.policies.applying(&intent.wallet)))
 }
 
 fn looks_at_balance(policy: &Policy) -> bool {

@@ -19,7 +19,7 @@ const INSERT: &str = "INSERT INTO payments (id, serial, agent, wallet, content_h
          ?8, ?8)
      ON CONFLICT (id) DO NOTHING RETURNING serial";
 const CHANGE: &str = "UPDATE payments SET status = ?, row = ?, version = version + 1,
-         updated_at = ? WHERE id = ? AND version = ?";
+         updated_at = ? WHERE id = ? AND version = ? AND status = ?";
 const OPEN_BY_AGENT: &str = "SELECT agent, count(*) AS open FROM payments
      WHERE status NOT IN ('refused', 'failed', 'settled', 'void') GROUP BY agent";
 
@@ -145,6 +145,7 @@ pub(in crate::store) async fn change(
         .bind(signed(change.at.0, "time")?)
         .bind(from.id().to_string())
         .bind(from.version)
+        .bind(word_of(&from.state.status(), "status")?)
         .execute(&mut *connection)
         .await?;
     if done.rows_affected() == 0 {

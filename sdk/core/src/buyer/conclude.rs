@@ -19,7 +19,7 @@ use super::send::Answer;
 use super::{Buyer, Fetched, Sent, unknown};
 use crate::ask::Ask;
 use crate::error::Error;
-use crate::journal::{Purchase, State};
+use crate::journal::{JournalError, Purchase, State};
 use crate::receipt::{Receipt, ResourceReceipt};
 use crate::seam::{Authorized, Fate, Finality, Settlement};
 use crate::wire::MerchantClaim;
@@ -61,10 +61,36 @@ impl Buyer {
         }
         let named = claim.as_ref().and_then(|claim| claim.transaction);
         let receiving = receive(response, self.parts.rules.patience.resource());
-        match tokio::join!(receiving, self.look_for(&sent.purchase, named)) {
+        match self.receive_and_look(receiving, &sent.purchase, named).await {
             (Ok(received), seen) => Ok(self.delivered(ask, sent, (received, seen), claim).await),
             (Err(_), _) => Err(self.undelivered(ask, sent, undelivered(claim)).await?),
         }
+    }
+
+    /// Looks at the chain while something comes, and a little longer.
+    async fn receive_and_look<T>(
+        &self,
+        receiving: impl Future<Output = T>,
+        purchase: &Purchase,
+        named: Option<B256>,
+    ) -> (T, Seen) {
+        let (mut receiving, mut looking) =
+            (Box::pin(receiving), Box::pin(self.look_for(purchase, named)));
+        let mut seen = None;
+        let received = loop {
+            tokio::select! {
+                received = &mut receiving => break received,
+                found = &mut looking, if seen.is_none() => seen = Some(found),
+            }
+        };
+        let seen = match seen {
+            Some(seen) => seen,
+            None => {
+                let patience = self.parts.rules.patience.receipt();
+                timeout(patience, looking).await.unwrap_or(Seen::NotYet)
+            }
+        };
+        (received, seen)
     }
 
     /// The resource is here, and the caller gets it whatever the chain or the disk say.
@@ -95,12 +121,36 @@ impl Buyer {
             state = State::Delivered;
         }
         let now = self.parts.clock.now();
-        if let Err(error) = self.parts.journal.mark(&mut purchase, state, Some(&receipt), now).await
-        {
+        let marked = self.parts.journal.mark(&mut purchase, state, Some(&receipt), now).await;
+        let marked = match marked {
+            Err(JournalError::Overtaken { .. }) => {
+                self.delivered_after_all(&purchase, &receipt).await
+            }
+            marked => marked,
+        };
+        if let Err(error) = marked {
             let intent = purchase.intent.id;
             tracing::error!(%intent, %error, "a delivery was not written down");
         }
         Fetched { response: received.response, receipt: Some(receipt) }
+    }
+
+    /// Another process that opened this journal meanwhile saw the payment settled and knew of no
+    /// delivery.
+    async fn delivered_after_all(
+        &self,
+        purchase: &Purchase,
+        receipt: &Receipt,
+    ) -> Result<(), JournalError> {
+        let journal = &self.parts.journal;
+        let found = journal.find(&purchase.intent.id).await?;
+        match found.filter(|found| found.state == State::PaidNotDelivered) {
+            Some(mut found) => {
+                let now = self.parts.clock.now();
+                journal.mark(&mut found, State::Delivered, Some(receipt), now).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// The settlement, as soon as the chain shows it.
@@ -113,9 +163,10 @@ impl Buyer {
                 break;
             }
             sleep(pause).await;
-            match self.look_for(purchase, named).await {
-                Seen::NotYet => {}
-                seen => return seen,
+            match timeout(patience.receipt(), self.look_for(purchase, named)).await {
+                Ok(Seen::NotYet) => {}
+                Ok(seen) => return seen,
+                Err(_elapsed) => break,
             }
         }
         Seen::NotYet
