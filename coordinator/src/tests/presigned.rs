@@ -1,6 +1,7 @@
 //! Payments that are signed with presignatures.
 
 mod again;
+mod durable;
 mod lies;
 mod transfers;
 
