@@ -216,7 +216,7 @@ impl Buyer {
         self.parts.journal.mark_sent(&mut purchase, header.hash(), now).await?;
         let answer = self.send_paid(ask, &header).await?;
         drop(header);
-        self.conclude(ask, Sent { purchase, signed_by: by }, answer).await
+        Box::pin(self.conclude(ask, Sent { purchase, signed_by: by }, answer)).await
     }
 
     async fn authorize(

@@ -163,7 +163,7 @@ impl Wallet {
     /// # Errors
     /// [`Error`], which says what to do next.
     pub async fn fetch(&self, request: Request) -> Result<Fetched, Error> {
-        self.buyer.fetch(request).await
+        Box::pin(self.buyer.fetch(request)).await
     }
 
     /// [`Wallet::fetch`], with what the agent declares for its policies: the session the payment
@@ -176,7 +176,7 @@ impl Wallet {
         request: Request,
         declaration: Declaration,
     ) -> Result<Fetched, Error> {
-        self.buyer.fetch_declaring(request, declaration).await
+        Box::pin(self.buyer.fetch_declaring(request, declaration)).await
     }
 
     /// Says of a purchase what no chain can tell, which lowers the trust in who was paid. That

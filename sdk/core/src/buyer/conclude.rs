@@ -61,7 +61,7 @@ impl Buyer {
         }
         let named = claim.as_ref().and_then(|claim| claim.transaction);
         let receiving = receive(response, self.parts.rules.patience.resource());
-        match self.receive_and_look(receiving, &sent.purchase, named).await {
+        match Box::pin(self.receive_and_look(receiving, &sent.purchase, named)).await {
             (Ok(received), seen) => Ok(self.delivered(ask, sent, (received, seen), claim).await),
             (Err(_), _) => Err(self.undelivered(ask, sent, undelivered(claim)).await?),
         }
