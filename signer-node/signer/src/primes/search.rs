@@ -88,6 +88,10 @@ fn collect(
                 }
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
+            // Workers see the stop sign first, as a rule.
+            Err(mpsc::RecvTimeoutError::Disconnected) if hunt.stop.is_cancelled() => {
+                return Err(PrimesError::Cancelled);
+            }
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(PrimesError::Bug),
         }
         progress(Progress::Searching { found: primes.len(), wanted, candidates_tested: tested() });
