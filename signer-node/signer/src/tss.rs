@@ -59,6 +59,8 @@ pub use self::patience::Patience;
 pub use self::presign::presign;
 #[cfg(feature = "insecure-dealer")]
 pub use self::presignature::InsecureDeal;
+#[cfg(test)]
+pub(crate) use self::presignature::MASK;
 pub use self::presignature::{
     Half, PARTIAL_BYTES, PartialSignature, Presignature, PresignatureCard, PresignatureId,
 };

@@ -8,7 +8,7 @@ use tercet_policy::rows::PolicyEpochs;
 use super::*;
 use crate::channel::Letter;
 use crate::session::{Hex32, PROTOCOL_VERSION, context};
-use crate::stock::{Shelf, UNMATCHED_GRACE};
+use crate::stock::{End, Shelf, UNMATCHED_GRACE};
 use crate::tss::{PeerFault, PresignatureId, TssError};
 
 fn ours(envelope: &SignedIntent) -> PartRequest {
@@ -297,6 +297,41 @@ async fn what_the_peer_lost_is_dropped_when_they_agree() {
     assert_eq!(agent.presignatures(wallet), 0);
     let none = house.presign(wallet, 0, honest()).await;
     assert!(none.into_iter().all(|made| made.unwrap() == 0), "they only agree");
+}
+
+/// Whether a file below a folder holds one of these numbers, as bytes or hexadecimal digits.
+fn holds(folder: &std::path::Path, numbers: &[[u8; 32]]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, numbers);
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        numbers.iter().any(|number| {
+            let mut little = *number;
+            little.reverse();
+            let forms = [number.to_vec(), little.to_vec(), hex::encode(number).into_bytes()];
+            forms.iter().any(|form| memchr::memmem::find(&bytes, form).is_some())
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_file_of_a_home_holds_a_number_of_a_presignature() {
+    let house = House::new().await;
+    let wallet = house.stocked(2).await;
+    let envelope = house.sign_intent(x402(wallet, 10_000));
+    let (part, _pending) = house.signer(Party::Agent).begin_payment(ours(&envelope)).await.unwrap();
+    house.signer(Party::Operator).join_payment(theirs(&house, &envelope), part).await.unwrap();
+    for (party, peer) in [(Party::Agent, Party::Operator), (Party::Operator, Party::Agent)] {
+        let (signer, now) = (house.signer(party), tokio::time::Instant::now());
+        let left = signer.stock().lend(Shelf { wallet, peer }, End::Oldest, now).unwrap();
+        let numbers = left.masked().map(|masked| masked.map(|byte| byte ^ crate::tss::MASK));
+        let home = signer.vault.home().path();
+        assert!(!holds(home, &numbers), "{party}");
+        std::fs::write(home.join("found"), hex::encode(numbers[1])).unwrap();
+        assert!(holds(home, &numbers), "the search must find what is there");
+    }
 }
 
 /// The operator's.
