@@ -133,8 +133,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            requests_in_flight_max: 512,
-            payments_in_flight_max: 256,
+            requests_in_flight_max: 256,
+            payments_in_flight_max: 128,
             payments_open_max: 30_000,
             payments_open_per_agent_max: 3_000,
             ceremonies_max: 4,

@@ -255,8 +255,9 @@ impl Half {
         PartialSignature(bytes)
     }
 
-    /// The payment, with the peer's part: checked against what the peer committed to, verified,
-    /// low-s, and recovered to the wallet.
+    /// The payment, with the peer's part: low-s, verified and recovered to the wallet, which says
+    /// that the part was good. Of one that is not, the parts are checked against what the parties
+    /// committed to.
     ///
     /// # Errors
     /// [`TssError::BadPeer`] for a part that is not the peer's of this payment.
@@ -264,6 +265,11 @@ impl Half {
         let Self { card, my_seat, mine, public, payload, verifying_key } = self;
         let bad = |fault| TssError::BadPeer { suspects: vec![card.peer], fault, cause: None };
         let sigma = Scalar::from_be_bytes(theirs.0).map_err(|_| bad(PeerFault::Undecodable))?;
+        let sum = [&mine.sigma, &sigma].into_iter().sum();
+        if let Some(signature) = signature::of_parts(&public.Gamma, sum, &payload) {
+            return Ok(payload.attach(signature));
+        }
+        // It is not the wallet's: which part is wrong is worth the work only now.
         let theirs = LibraryPartial { sigma };
         let both = if my_seat == 0 { [mine, theirs] } else { [theirs, mine] };
         let data = DataToSign::digest::<Keccak256>(payload.preimage());
