@@ -2,7 +2,8 @@
 //!
 //! Promises: a wallet that pays has as many in stock as it used up in the last minute, at least the
 //! floor and at most the limit; one that has not paid for a while gets no more, and costs nothing.
-//! One session of a wallet at a time; after a failure the next one waits, longer each time.
+//! Production yields to payments: right after one it waits, unless half of the stock is gone. One
+//! session of a wallet at a time; after a failure the next one waits, longer each time.
 //! Refuses: nothing. Without stock a payment is signed interactively.
 //! Does not protect against: a courier that drops the wishes.
 
@@ -155,7 +156,7 @@ impl Producer {
         for (wallet, demand) in demands.iter_mut().filter(|(_, demand)| demand.may_ask(now)) {
             let target = demand.target(&self.config, now);
             let missing = target.saturating_sub(self.signer.presignatures(*wallet));
-            if missing == 0 && !demand.is_doubtful() {
+            if !demand.is_due(missing, target, now) && !demand.is_doubtful() {
                 continue;
             }
             let count = u16::try_from(missing).unwrap_or(PRESIGN_RUNS_MAX).min(PRESIGN_RUNS_MAX);

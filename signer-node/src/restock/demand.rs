@@ -16,6 +16,9 @@ const USES_MAX: usize = 256;
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 /// How long a session that has begun may take before another is asked for.
 const SESSION_WAIT: Duration = Duration::from_secs(600);
+/// How long after a payment production waits, so that it does not take the cores of the next one;
+/// with half of the stock gone it does not wait.
+const YIELD_TO_PAYMENTS: Duration = Duration::from_secs(2);
 /// Longest pause after failures, and the first one.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -85,6 +88,14 @@ impl Demand {
         self.per_minute(now).max(config.floor).min(config.max)
     }
 
+    /// Whether so many that are missing are made now, or when payments leave room.
+    pub(super) fn is_due(&self, missing: usize, target: usize, now: Instant) -> bool {
+        let half_gone = missing.saturating_mul(2) >= target;
+        let is_quiet =
+            |used: &Instant| now.saturating_duration_since(*used) >= YIELD_TO_PAYMENTS;
+        missing > 0 && (half_gone || self.uses.back().is_none_or(is_quiet))
+    }
+
     pub(super) fn may_ask(&self, now: Instant) -> bool {
         now >= self.not_before
     }
@@ -142,6 +153,18 @@ mod tests {
         (0..500).for_each(|_| demand.used(now));
         assert_eq!((demand.target(&CONFIG, now), demand.per_minute(now)), (10, USES_MAX));
         assert_eq!(demand.target(&CONFIG, at(now, 60)), 4);
+    }
+
+    #[test]
+    fn production_yields_to_payments_until_half_of_the_stock_is_gone() {
+        let now = Instant::now();
+        let mut demand = Demand::new(now);
+        assert!(demand.is_due(1, 4, now), "nothing was paid yet");
+        demand.used(now);
+        assert!(!demand.is_due(1, 4, at(now, 1)) && demand.is_due(1, 4, at(now, 2)));
+        assert!(demand.is_due(2, 4, now));
+        assert!(!demand.is_due(0, 4, at(now, 2)));
+        assert!(!demand.is_due(0, 0, at(now, 2)));
     }
 
     #[test]
