@@ -8,6 +8,7 @@
 
 mod open;
 mod primes;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,6 +24,7 @@ pub use self::primes::{NotStocked, PRIME_SETS_MAX, PrimeLevels};
 
 use self::open::Open;
 use self::primes::PrimeStock;
+use self::tables::Tables;
 use crate::home::{DiskError, Home};
 use crate::kek::Kek;
 use crate::sealed::{SealedError, SealedName};
@@ -74,6 +76,7 @@ pub struct Vault {
     /// The wallets whose shares rest in the home.
     held: Mutex<BTreeSet<Address>>,
     primes: PrimeStock,
+    tables: Tables,
 }
 
 impl Vault {
@@ -82,7 +85,7 @@ impl Vault {
     #[must_use]
     pub fn new(home: Arc<Home>, kek: Kek, party: Party) -> Self {
         let (open, held, primes) = (Mutex::default(), Mutex::default(), PrimeStock::default());
-        Self { home, kek, party, open, held, primes }
+        Self { home, kek, party, open, held, primes, tables: Tables::default() }
     }
 
     /// Finds which wallets and which primes rest in the home: the one time that it is listed, as a

@@ -91,8 +91,7 @@ impl Demand {
     /// Whether so many that are missing are made now, or when payments leave room.
     pub(super) fn is_due(&self, missing: usize, target: usize, now: Instant) -> bool {
         let half_gone = missing.saturating_mul(2) >= target;
-        let is_quiet =
-            |used: &Instant| now.saturating_duration_since(*used) >= YIELD_TO_PAYMENTS;
+        let is_quiet = |used: &Instant| now.saturating_duration_since(*used) >= YIELD_TO_PAYMENTS;
         missing > 0 && (half_gone || self.uses.back().is_none_or(is_quiet))
     }
 

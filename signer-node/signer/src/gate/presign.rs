@@ -133,6 +133,7 @@ impl Signer {
             };
             self.make_one(mesh, batch, (made, fresh)).await?;
             made = made.saturating_add(1);
+            self.vault.note_presignature(&enrolment.agent);
         }
         Ok(made)
     }

@@ -109,11 +109,11 @@ impl GroupAux {
     ///
     /// # Errors
     /// [`OurBug::Library`] if the library cannot.
-    pub fn with_tables(self) -> Result<Self, TssError> {
-        let mut aux = self.aux.into_inner();
+    pub fn with_tables(&self) -> Result<Self, TssError> {
+        let mut aux = DirtyAuxInfo::clone(&self.aux);
         aux.precompute_multiexp_tables().map_err(|_| OurBug::Library)?;
         let aux = aux.validate().map_err(|_| OurBug::Library)?;
-        Ok(Self { aux, ..self })
+        Ok(Self { aux, me: self.me, hash: self.hash })
     }
 
     /// The form that goes into the sealed store, and nowhere else. Without tables.

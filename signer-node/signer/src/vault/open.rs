@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloy_primitives::Address;
 use tercet_policy::party::AgentId;
 
-use crate::tss::{GroupAux, SigningShare};
+use crate::tss::{AuxHash, GroupAux, SigningShare};
 
 /// Most shares that are open at once; a share carries its group's parameters, some 20 kB. Another
 /// one takes the place of the one that was used least recently, and is opened again, within a
@@ -22,6 +22,11 @@ pub(super) struct Open {
 impl Open {
     pub(super) fn share(&mut self, wallet: Address) -> Option<Arc<SigningShare>> {
         self.shares.find(wallet)
+    }
+
+    /// What was opened with these parameters is opened anew, with whatever they have become.
+    pub(super) fn forget_shares_under(&mut self, aux: AuxHash) {
+        self.shares.retain(|share| share.card().aux_hash != aux);
     }
 
     pub(super) fn keep(&mut self, wallet: Address, share: Arc<SigningShare>) {
@@ -52,6 +57,12 @@ impl<V: Clone> Recent<V> {
         Some(value.clone())
     }
 
+    fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        self.values.retain(|_, (_, value)| keep(value));
+        let kept = &self.values;
+        self.by_use.retain(|_, wallet| kept.contains_key(wallet));
+    }
+
     fn put(&mut self, wallet: Address, value: V, values_max: usize) {
         self.uses = self.uses.saturating_add(1);
         if let Some((before, _)) = self.values.insert(wallet, (self.uses, value)) {
@@ -80,5 +91,7 @@ mod tests {
         assert_eq!([one, two, three].map(|wallet| recent.find(wallet)), [Some(1), None, Some(3)]);
         recent.put(three, 4, 2);
         assert_eq!((recent.find(three), recent.values.len(), recent.by_use.len()), (Some(4), 2, 2));
+        recent.retain(|value| *value == 4);
+        assert_eq!((recent.find(one), recent.values.len(), recent.by_use.len()), (None, 1, 1));
     }
 }
