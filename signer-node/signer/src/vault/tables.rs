@@ -2,8 +2,8 @@
 //!
 //! A group's tables take some fifteen seconds of CPU to build and a megabyte to keep, and save half
 //! a second for each presignature that its pair makes (`bench-presign`, with and without `tables`).
-//! Hence they are built for groups that have made [`RUNS_BEFORE_TABLES`], by one thread at a time that
-//! gives way to everything, and for [`GROUPS_WITH_TABLES_MAX`] groups at most.
+//! Hence they are built for groups that have made [`RUNS_BEFORE_TABLES`], by one thread at a time
+//! that gives way to everything, and for [`GROUPS_WITH_TABLES_MAX`] groups at most.
 //!
 //! Promises: tables are in memory alone, and are as secret as the share; what they were built from
 //! is what is at hand when they are done, or they are dropped.

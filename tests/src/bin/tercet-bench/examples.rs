@@ -105,7 +105,7 @@ pub(crate) async fn presign(scale: Scale, figures: &mut Figures) -> Result<()> {
     figures.note(format!(
         "Presignatures: CPU of both parties together, {runs} alternating runs; each was used for a \
          signature, whose online step on one side is issuing a part and finishing with the peer's: \
-         both parts checked against what was committed to, the signature verified by another \
+         the parts added up, the signature verified by another \
          implementation and recovered to the wallet."
     ));
     Ok(())

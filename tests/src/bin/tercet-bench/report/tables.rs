@@ -12,7 +12,7 @@ const STAGES: [(&str, &str, f64, &str); 7] = [
     ("decide", "policy_decide_p50_us", 1e-3, "each node, and the coordinator's preview"),
     ("journal", "stage_journal_us", 1e-3, "each node, durable; one at a time"),
     ("partial", "stage_partial_us", 1e-3, "each node"),
-    ("combine", "stage_combine_us", 1e-3, "each node: check, verify, recover"),
+    ("combine", "stage_combine_us", 1e-3, "each node: add up, recover, verify"),
 ];
 const AGENTS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
