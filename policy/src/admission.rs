@@ -4,9 +4,12 @@
 //! whose agent is not frozen, and whose row was given to the journal first. It is a proof: it
 //! cannot be made elsewhere, copied or stored.
 //!
-//! Refuses: another epoch than the courier previewed with, a frozen agent, an intent whose time
+//! Refuses: another epoch than the courier previewed with, a frozen agent (but for leaving a
+//! channel by force, which only brings money back to its wallet), an intent whose time
 //! is over or further off than an intent lives, one whose payment was proved void, an intent id
-//! used for something else, a second slot for one intent, and a slot that holds another digest.
+//! used for something else, a second slot for one intent, a slot that holds another digest, a
+//! Tempo transaction that the chain takes no more, and what may not follow in the life of a
+//! channel ([`crate::channel`]).
 //! The listed replacements of a digest are:
 //!
 //! | slot | replacement | why it is safe |
@@ -33,6 +36,7 @@ use alloy_primitives::B256;
 
 use crate::approval::AuthenticApproval;
 use crate::ask::{Ask, Facts};
+use crate::channel::{self, ChannelAct, Channels};
 use crate::decision::{Decision, Verdict, decide, decide_higher_fee};
 use crate::document::{ContentHash, Freeze};
 use crate::intent::IntentId;
@@ -127,6 +131,12 @@ pub trait RecordSpend {
     /// # Errors
     /// The journal cannot be read.
     fn experience(&self) -> Result<&Experience, Self::Failure>;
+
+    /// The MPP channels that were opened here.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn channels(&self) -> Result<&Channels, Self::Failure>;
 
     /// Notes that the policy refused this agent something.
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds);
@@ -238,11 +248,16 @@ pub fn admit<J: RecordSpend>(
 ) -> Result<Reserved, AdmitError<J::Failure>> {
     let proposal = &submission.proposal;
     checks::policies(rulebook, proposal)?;
-    checks::freeze(rulebook.frozen, proposal)?;
-    checks::trip(rulebook.frozen, proposal, journal)?;
+    if !checks::leaves_channel(proposal) {
+        checks::freeze(rulebook.frozen, proposal)?;
+        checks::trip(rulebook.frozen, proposal, journal)?;
+    }
     let at = journal.ledger().map_err(AdmitError::Journal)?.clamp(now);
     checks::time(proposal, at)?;
     let payload = SigningPayload::of(proposal).ok_or_else(|| checks::kinds_differ(proposal))?;
+    let act = ChannelAct::of(proposal.intent().intent(), payload.opens());
+    let channels = journal.channels().map_err(AdmitError::Journal)?;
+    channel::check(channels, proposal.intent().intent(), act.as_ref(), at)?;
     let standing = standing::standing(proposal, payload.digest(), journal)?;
     let decision = match standing {
         Standing::SameAgain => None,
@@ -251,7 +266,8 @@ pub fn admit<J: RecordSpend>(
     let ask = Ask::from(proposal.intent());
     let payee = rulebook.registry.and_then(|registry| registry.counterparty(&ask));
     let category = payee.and_then(|payee| payee.category.clone());
-    let judged = Judged { digest: payload.digest(), replaces: standing.replaces(), at };
+    let (digest, replaces) = (payload.digest(), standing.replaces());
+    let judged = Judged { digest, channel: act, replaces, at };
     let row = SpendRow::new(proposal, category, judged);
     if standing != Standing::SameAgain {
         journal.record(&row).map_err(AdmitError::Journal)?;
@@ -303,7 +319,8 @@ fn judge<J: RecordSpend>(
         epochs: proposal.policies(),
         ..Facts::known_to(journal, &intent.agent, now)?
     };
-    let ask = Ask::from(proposal.intent()).with_terms(proposal.terms());
+    let step = channel::step(journal.channels()?, intent);
+    let ask = Ask::from(proposal.intent()).with_terms(proposal.terms()).with_step(step);
     let policies = rulebook.policies.applying(&intent.wallet);
     if !matches!(standing, Standing::HigherFee(_)) {
         return Ok(decide(&policies, &ask, &facts));

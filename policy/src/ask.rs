@@ -14,12 +14,12 @@ use crate::chain::{Asset, UnknownAsset};
 use crate::context::Context;
 use crate::declared::{Endpoint, HttpMethod, PaymentFlow, SessionName};
 use crate::document::{ContentHash, Ed25519PublicKey};
-use crate::intent::{AuthenticIntent, IntentId, Payment, PaymentIntent, Service};
+use crate::intent::{AuthenticIntent, IntentId, Payment, PaymentIntent, Service, Split};
 use crate::ledger::{Health, Ledger};
 use crate::money::Amount;
 use crate::party::AgentId;
 use crate::proposal::ChainTerms;
-use crate::registry::{Experience, Registry};
+use crate::registry::{Experience, Payee, Registry};
 use crate::rows::{PaymentKind, PolicyEpochs, Protocol};
 use crate::time::UnixSeconds;
 
@@ -42,6 +42,10 @@ pub struct Ask<'a> {
     pub amount: Amount,
     /// Who is paid.
     pub recipient: Option<Address>,
+    /// Who is paid beside them, out of the same amount.
+    pub splits: &'a [Split],
+    /// Whether who is paid is one of those, and not the service's own payee.
+    pub beside: bool,
     /// The service it is for.
     pub service: Option<&'a Service>,
     /// The endpoint of that service.
@@ -57,10 +61,15 @@ pub struct Ask<'a> {
     /// Most that the chain may take as a fee, in wei; absent where the terms are not known yet.
     /// Zero for an authorization: whoever settles it pays.
     pub fee_wei: Option<Amount>,
+    /// Most that the chain may take as a fee in the very asset that is paid, in base units; zero
+    /// where nothing is, or somebody else pays it.
+    pub fee: Amount,
     /// What is particular to the Machine Payments Protocol.
     pub mpp: Option<MppAsk>,
     /// The intent it takes back.
     pub cancels: Option<IntentId>,
+    /// Whether all it does is to end a channel.
+    pub moves_nothing: bool,
 }
 
 /// An agent's signature over an intent, after it was checked.
@@ -91,6 +100,56 @@ pub struct MppAsk {
     pub duration_seconds: Option<u64>,
     /// Who signs its vouchers.
     pub voucher_signer: VoucherSigner,
+}
+
+impl MppAsk {
+    /// What is particular to this intent; nothing for what is not over MPP.
+    ///
+    /// By how much a voucher rises is told by the channel's state ([`Ask::with_step`]); until then
+    /// it is taken to rise by all that it says.
+    fn of(intent: &PaymentIntent) -> Option<Self> {
+        let payment = &intent.payment;
+        let charge = Self {
+            intent: MppIntent::Charge,
+            http_method: intent.declared.method.unwrap_or(HttpMethod::Get),
+            method: MppMethod::Tempo,
+            deposit: None,
+            voucher_step: None,
+            duration_seconds: None,
+            voucher_signer: VoucherSigner::Wallet,
+        };
+        let session = Self { intent: MppIntent::Session, ..charge };
+        let signer = |authorized: Address| match authorized == intent.wallet {
+            true => VoucherSigner::Wallet,
+            false => VoucherSigner::SessionKey,
+        };
+        match payment {
+            Payment::MppCharge(_) | Payment::MppProof(_) => Some(charge),
+            Payment::MppOpen(open) => Some(Self {
+                deposit: Some(open.deposit),
+                duration_seconds: Some(open.ends_at.minus(intent.created_at.0).0),
+                voucher_signer: signer(open.authorized_signer),
+                ..session
+            }),
+            Payment::MppTopUp(top_up) => Some(Self {
+                deposit: Some(top_up.additional),
+                // Its end was settled when it was opened.
+                duration_seconds: Some(0),
+                voucher_signer: signer(top_up.channel.authorized_signer),
+                ..session
+            }),
+            Payment::MppVoucher(voucher) => {
+                Some(Self { voucher_step: Some(voucher.cumulative), ..session })
+            }
+            Payment::MppClose(_) | Payment::MppExit(_) => {
+                Some(Self { voucher_step: Some(Amount::ZERO), ..session })
+            }
+            Payment::Transfer(_)
+            | Payment::X402Exact(_)
+            | Payment::X402Cancel(_)
+            | Payment::TempoTransfer(_) => None,
+        }
+    }
 }
 
 /// The intents of MPP.
@@ -133,7 +192,9 @@ impl MppMethod {
 }
 
 /// Who signs the vouchers of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VoucherSigner {
     /// A key made for the session, whose loss is bounded by the deposit.
@@ -239,10 +300,7 @@ impl<'a> Ask<'a> {
     fn with_asset(intent: &'a PaymentIntent, asset: &'static Asset) -> Self {
         let payment = &intent.payment;
         let declared = &intent.declared;
-        let (resource, valid_before) = match payment {
-            Payment::X402Exact(x) => (Some(x.resource.as_str()), Some(x.valid_before)),
-            Payment::Transfer(_) | Payment::X402Cancel(_) => (None, None),
-        };
+        let (resource, valid_before) = (payment.resource(), payment.valid_before());
         let endpoint = |(service, resource)| Endpoint::of(service, resource, declared.method);
         Self {
             agent: &intent.agent,
@@ -253,19 +311,44 @@ impl<'a> Ask<'a> {
             asset,
             amount: payment.amount(),
             recipient: payment.payee(),
+            splits: payment.splits(),
+            beside: false,
             service: payment.service(),
             endpoint: payment.service().zip(resource).map(endpoint),
             flow: declared.flow,
             session: declared.session.as_ref(),
             context: &declared.context,
             validity_seconds: valid_before.map(|end| end.0.saturating_sub(intent.created_at.0)),
-            fee_wei: valid_before.map(|_| Amount::ZERO),
-            mpp: None,
+            // Only a transfer's is not known before its terms.
+            fee_wei: (!matches!(payment, Payment::Transfer(_))).then_some(Amount::ZERO),
+            fee: payment.token_fee().unwrap_or_default(),
+            mpp: MppAsk::of(intent),
             cancels: match payment {
                 Payment::X402Cancel(cancel) => Some(cancel.cancels),
-                Payment::Transfer(_) | Payment::X402Exact(_) => None,
+                _ => None,
             },
+            moves_nothing: ends_a_channel(payment),
         }
+    }
+
+    /// The same, as the payee of a split has it: paid no more than that, for the same service, at
+    /// an address of its own, by which it is known or not.
+    #[must_use]
+    pub(crate) fn of_split(&self, split: &Split) -> Self {
+        Self { recipient: Some(split.to), splits: &[], beside: true, ..self.clone() }
+    }
+
+    /// The same, with what a voucher adds to those before it.
+    #[must_use]
+    pub fn with_step(self, step: Option<Amount>) -> Self {
+        let mpp = self.mpp.map(|mpp| MppAsk { voucher_step: step.or(mpp.voucher_step), ..mpp });
+        Self { mpp, ..self }
+    }
+
+    /// By what who is paid is known.
+    #[must_use]
+    pub(crate) fn counterparty(&self) -> Option<Payee> {
+        Payee::of(self.service.filter(|_| !self.beside), self.recipient)
     }
 
     /// The protocol it is paid over.
@@ -273,6 +356,12 @@ impl<'a> Ask<'a> {
     pub const fn protocol(&self) -> Protocol {
         if self.mpp.is_some() { Protocol::Mpp } else { self.kind.protocol() }
     }
+}
+
+/// Whether all that a payment does is to end a channel of ours. What it does at a contract from
+/// before TIP-1034, of which no journal knows a channel, a rule has to grant.
+const fn ends_a_channel(payment: &Payment) -> bool {
+    matches!(payment, Payment::MppClose(_)) || payment.leaves_channel()
 }
 
 impl<'a> From<&'a AuthenticIntent> for Ask<'a> {

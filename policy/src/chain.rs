@@ -16,11 +16,27 @@ pub enum Chain {
     Base,
     /// Base Sepolia, chain id 84532.
     BaseSepolia,
+    /// Tempo main net, chain id 4217.
+    Tempo,
+    /// Moderato, the test net of Tempo, chain id 42431.
+    TempoModerato,
+}
+
+/// What a chain's transactions are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// EIP-1559 transactions, fees in ETH, tokens with EIP-3009.
+    Base,
+    /// Transactions of type 0x76, fees in a stablecoin, TIP-20 tokens.
+    Tempo,
 }
 
 /// A chain that is not in the registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a chain Tercet knows; known are eip155:8453 and eip155:84532")]
+#[error(
+    "{given:?} is not a chain Tercet knows; known are eip155:8453, eip155:84532, eip155:4217 and \
+     eip155:42431"
+)]
 pub struct UnknownChain {
     /// What was given, cut to a printable length.
     pub given: String,
@@ -28,7 +44,7 @@ pub struct UnknownChain {
 
 impl Chain {
     /// All chains of the registry.
-    pub const ALL: [Self; 2] = [Self::Base, Self::BaseSepolia];
+    pub const ALL: [Self; 4] = [Self::Base, Self::BaseSepolia, Self::Tempo, Self::TempoModerato];
 
     /// The EIP-155 chain id.
     #[must_use]
@@ -36,6 +52,8 @@ impl Chain {
         match self {
             Self::Base => 8453,
             Self::BaseSepolia => 84532,
+            Self::Tempo => 4217,
+            Self::TempoModerato => 42431,
         }
     }
 
@@ -45,6 +63,17 @@ impl Chain {
         match self {
             Self::Base => "eip155:8453",
             Self::BaseSepolia => "eip155:84532",
+            Self::Tempo => "eip155:4217",
+            Self::TempoModerato => "eip155:42431",
+        }
+    }
+
+    /// What its transactions are like.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Base | Self::BaseSepolia => Family::Base,
+            Self::Tempo | Self::TempoModerato => Family::Tempo,
         }
     }
 
@@ -86,7 +115,7 @@ impl fmt::Display for Chain {
     }
 }
 
-/// An ERC-20 token with EIP-3009, and its pinned EIP-712 domain.
+/// A token that Tercet pays with.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asset {
     /// Where it lives.
@@ -97,38 +126,62 @@ pub struct Asset {
     pub symbol: &'static str,
     /// Decimal places of one whole unit.
     pub decimals: u8,
-    /// `name` of the EIP-712 domain. It differs between Base and Base Sepolia.
-    pub eip712_name: &'static str,
-    /// `version` of the EIP-712 domain.
-    pub eip712_version: &'static str,
-    /// The domain separator these give (EIP-712), as the deployed contract answers it.
-    pub domain_separator: B256,
+    /// How it takes authorizations; nothing for a token without EIP-3009.
+    pub eip3009: Option<Eip3009Domain>,
 }
 
-/// Circle's USDC on Base and Base Sepolia.
-pub static ASSETS: [Asset; 2] = [
+/// The pinned EIP-712 domain of a token with EIP-3009.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Eip3009Domain {
+    /// `name`. It differs between Base and Base Sepolia.
+    pub name: &'static str,
+    /// `version`.
+    pub version: &'static str,
+    /// The domain separator these give (EIP-712), as the deployed contract answers it.
+    pub separator: B256,
+}
+
+const fn tip20(chain: Chain, token: Address, symbol: &'static str) -> Asset {
+    Asset { chain, token, symbol, decimals: TIP20_DECIMALS, eip3009: None }
+}
+
+/// Decimals of every TIP-20 stablecoin of the registry.
+const TIP20_DECIMALS: u8 = 6;
+/// pathUSD, the first TIP-20 of every Tempo chain.
+pub const PATH_USD: Address = address!("0x20C0000000000000000000000000000000000000");
+
+/// Circle's USDC on Base and Base Sepolia; the stablecoins of Tempo, and the test tokens of its
+/// test net. Assets of one symbol are counted together, so a symbol means one issuer's coin.
+pub static ASSETS: [Asset; 9] = [
     Asset {
         chain: Chain::Base,
         token: address!("0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"),
         symbol: "USDC",
         decimals: 6,
-        eip712_name: "USD Coin",
-        eip712_version: "2",
-        domain_separator: b256!(
-            "0x02fa7265e7c5d81118673727957699e4d68f74cd74b7db77da710fe8a2c7834f"
-        ),
+        eip3009: Some(Eip3009Domain {
+            name: "USD Coin",
+            version: "2",
+            separator: b256!("0x02fa7265e7c5d81118673727957699e4d68f74cd74b7db77da710fe8a2c7834f"),
+        }),
     },
     Asset {
         chain: Chain::BaseSepolia,
         token: address!("0x036CbD53842c5426634e7929541eC2318f3dCF7e"),
         symbol: "USDC",
         decimals: 6,
-        eip712_name: "USDC",
-        eip712_version: "2",
-        domain_separator: b256!(
-            "0x71f17a3b2ff373b803d70a5a07c046c1a2bc8e89c09ef722fcb047abe94c9818"
-        ),
+        eip3009: Some(Eip3009Domain {
+            name: "USDC",
+            version: "2",
+            separator: b256!("0x71f17a3b2ff373b803d70a5a07c046c1a2bc8e89c09ef722fcb047abe94c9818"),
+        }),
     },
+    tip20(Chain::Tempo, PATH_USD, "pathUSD"),
+    tip20(Chain::Tempo, address!("0x20C000000000000000000000b9537d11c60E8b50"), "USDC.e"),
+    tip20(Chain::Tempo, address!("0x20c0000000000000000000006a37DA5C996874BE"), "OUSD"),
+    tip20(Chain::TempoModerato, PATH_USD, "pathUSD"),
+    tip20(Chain::TempoModerato, address!("0x20C0000000000000000000000000000000000001"), "AlphaUSD"),
+    tip20(Chain::TempoModerato, address!("0x20C0000000000000000000000000000000000002"), "BetaUSD"),
+    tip20(Chain::TempoModerato, address!("0x20C0000000000000000000000000000000000003"), "ThetaUSD"),
 ];
 
 /// A token that the registry does not have on that chain.

@@ -51,6 +51,11 @@ pub fn decide(policies: &[&Policy], ask: &Ask<'_>, facts: &Facts<'_>) -> Decisio
             if known && !policies.is_empty() { Verdict::Approve } else { Verdict::Refuse };
         return decision(verdict, Vec::new());
     }
+    if ask.moves_nothing {
+        // A channel is known by then, and what ends it only brings money back.
+        let verdict = if policies.is_empty() { Verdict::Refuse } else { Verdict::Approve };
+        return decision(verdict, Vec::new());
+    }
     let opinions: Vec<_> = policies.iter().map(|policy| policy.opinion(ask, facts)).collect();
     decision(verdict(&opinions), opinions)
 }
@@ -111,8 +116,8 @@ pub struct Opinion {
     pub findings: Vec<Finding>,
 }
 
-/// What a rule makes of a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a rule makes of a payment, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The payment keeps to it.

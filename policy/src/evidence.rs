@@ -11,6 +11,8 @@
 //! Does not protect against: a reader that lies. Whoever makes a [`SafeBlock`] and the facts
 //! beside it must have asked a quorum of endpoints.
 
+mod tempo;
+
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ use crate::payload::transfer_input;
 use crate::proposal::{ChainTerms, Slot};
 use crate::rows::{PaymentKind, SpendRow};
 use crate::time::UnixSeconds;
+
+pub use tempo::{ClosedChannel, NotSeen, TokenMovement};
 
 /// A block that the chain will not take back, as a quorum of endpoints names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +118,12 @@ pub enum NoProof {
         /// Time of the safe block.
         at: UnixSeconds,
     },
+    /// Too few blocks were looked through.
+    #[error("blocks from {from} on are too few: it could be mined before")]
+    SearchedTooLittle {
+        /// Time of the first block that was.
+        from: UnixSeconds,
+    },
     /// The transaction has the payment's own effect, and succeeded.
     #[error("the payment itself was mined")]
     ItWasThePayment,
@@ -148,6 +158,8 @@ pub enum VoidReason {
         /// That transaction.
         transaction: B256,
     },
+    /// Its transaction was not mined while it could be, or did nothing.
+    NeverMined,
     /// The payment was mined and reverted.
     Reverted {
         /// The reverted transaction.

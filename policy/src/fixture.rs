@@ -1,6 +1,7 @@
 //! One agent, its authority and its payments, for the tests of this crate.
 
 mod documents;
+pub(crate) mod tempo;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use crate::admission::{AdmitError, Book, RecordSpend, Reserved, Rulebook, Submission, admit};
 use crate::chain::{ASSETS, Chain};
+use crate::channel::ChannelAct;
 use crate::declared::Declared;
 use crate::document::{Authority, AuthorityConfig, Ed25519PublicKey, Freeze, Signed};
 use crate::evidence::SafeBlock;
@@ -167,7 +169,8 @@ pub(crate) fn with_terms(intent: AuthenticIntent, terms: ChainTerms) -> Proposal
 /// The row that admitting this at `at` makes, for a payee without a category.
 pub(crate) fn row(proposal: &Proposal, at: UnixSeconds) -> SpendRow {
     let digest = SigningPayload::of(proposal).unwrap().digest();
-    SpendRow::new(proposal, None, Judged { digest, replaces: None, at })
+    let channel = ChannelAct::with_terms(proposal.intent().intent(), proposal.terms());
+    SpendRow::new(proposal, None, Judged { digest, channel, replaces: None, at })
 }
 
 /// The chain has this payment, as a journal reads it back; the amount may be less than was reserved.

@@ -6,13 +6,15 @@
 //! Refuses: unknown fields and kinds, amounts that are not plain digits, an identifier that is
 //! not 32 bytes, a service that is not the host of the resource.
 
+mod tempo;
+
 use std::fmt;
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::chain::{Asset, Chain};
+use crate::chain::{Asset, Chain, Family};
 use crate::declared::Declared;
 use crate::document::{
     Authentic, ContentHash, Document, Ed25519PublicKey, JSON_INTEGER_MAX, NotHex, Signed, hex_bytes,
@@ -21,6 +23,13 @@ use crate::money::Amount;
 use crate::party::AgentId;
 use crate::refusal::Refusal;
 use crate::time::UnixSeconds;
+
+pub use tempo::{
+    CHALLENGE_BYTES_MAX, EXPIRING_SEARCH_SECONDS, EXPIRING_SECONDS_MAX, ExitChannel, ExitStep,
+    LANE_SECONDS_MAX, MppChallenge, MppCharge, MppClose, MppExit, MppOpen, MppProof, MppTopUp,
+    MppVoucher, SESSION_SECONDS_MAX, SPLITS_MAX, Split, TempoNonce, TempoTerms, TempoTransfer,
+    V1_ESCROWS,
+};
 
 /// Longest time between an intent's making and its end, in seconds.
 pub const INTENT_LIFETIME_SECONDS_MAX: u64 = 3_600;
@@ -76,6 +85,22 @@ pub enum Payment {
     X402Exact(X402Exact),
     /// Takes back an x402 authorization that nobody has settled yet.
     X402Cancel(X402Cancel),
+    /// A TIP-20 transfer in a Tempo transaction of the wallet.
+    TempoTransfer(TempoTransfer),
+    /// An MPP charge on Tempo.
+    MppCharge(MppCharge),
+    /// An MPP charge of nothing.
+    MppProof(MppProof),
+    /// Opens an MPP channel.
+    MppOpen(MppOpen),
+    /// Puts more money into one.
+    MppTopUp(MppTopUp),
+    /// Pays out of one, by the wallet's own signature.
+    MppVoucher(MppVoucher),
+    /// Agrees to the end of one, by the wallet's own signature.
+    MppClose(MppClose),
+    /// Leaves one by force.
+    MppExit(MppExit),
 }
 
 /// An ERC-20 transfer.
@@ -172,6 +197,14 @@ impl Payment {
             Self::Transfer(t) => t.chain,
             Self::X402Exact(x) => x.chain,
             Self::X402Cancel(c) => c.chain,
+            Self::TempoTransfer(t) => t.chain,
+            Self::MppCharge(c) => c.chain,
+            Self::MppProof(p) => p.chain,
+            Self::MppOpen(o) => o.chain,
+            Self::MppTopUp(t) => t.chain,
+            Self::MppVoucher(v) => v.chain,
+            Self::MppClose(c) => c.chain,
+            Self::MppExit(e) => e.chain,
         }
     }
 
@@ -182,35 +215,129 @@ impl Payment {
             Self::Transfer(t) => t.token,
             Self::X402Exact(x) => x.token,
             Self::X402Cancel(c) => c.token,
+            Self::TempoTransfer(t) => t.token,
+            Self::MppCharge(c) => c.token,
+            Self::MppProof(p) => p.token,
+            Self::MppOpen(o) => o.token,
+            Self::MppTopUp(t) => t.channel.token,
+            Self::MppVoucher(v) => v.channel.token,
+            Self::MppClose(c) => c.channel.token,
+            Self::MppExit(e) => e.token,
         }
     }
 
-    /// Who is paid; nobody for a cancellation.
+    /// Who is paid, or can be by what is signed; nobody for a cancellation, a proof and an exit.
+    /// Of a charge with splits it is the primary payee.
     #[must_use]
     pub const fn payee(&self) -> Option<Address> {
         match self {
             Self::Transfer(t) => Some(t.to),
             Self::X402Exact(x) => Some(x.to),
-            Self::X402Cancel(_) => None,
+            Self::TempoTransfer(t) => Some(t.to),
+            Self::MppCharge(c) => Some(c.to),
+            Self::MppOpen(o) => Some(o.payee),
+            Self::MppTopUp(t) => Some(t.channel.payee),
+            Self::MppVoucher(v) => Some(v.channel.payee),
+            Self::MppClose(c) => Some(c.channel.payee),
+            Self::X402Cancel(_) | Self::MppProof(_) | Self::MppExit(_) => None,
         }
     }
 
-    /// What is paid; zero for a cancellation.
+    /// Whether it leaves a channel of the reserve by force, which only brings money back.
+    #[must_use]
+    pub const fn leaves_channel(&self) -> bool {
+        match self {
+            Self::MppExit(exit) => matches!(exit.channel, ExitChannel::V2 { .. }),
+            _ => false,
+        }
+    }
+
+    /// The payees beside [`payee`](Self::payee).
+    #[must_use]
+    pub fn splits(&self) -> &[Split] {
+        match self {
+            Self::MppCharge(c) => &c.splits,
+            _ => &[],
+        }
+    }
+
+    /// What leaves the wallet, a deposit as a whole; zero where nothing does: for a cancellation, a
+    /// proof, and what is signed about a deposit that is away already.
     #[must_use]
     pub const fn amount(&self) -> Amount {
         match self {
             Self::Transfer(t) => t.amount,
             Self::X402Exact(x) => x.amount,
-            Self::X402Cancel(_) => Amount::ZERO,
+            Self::TempoTransfer(t) => t.amount,
+            Self::MppCharge(c) => c.amount,
+            Self::MppOpen(o) => o.deposit,
+            Self::MppTopUp(t) => t.additional,
+            Self::X402Cancel(_)
+            | Self::MppProof(_)
+            | Self::MppVoucher(_)
+            | Self::MppClose(_)
+            | Self::MppExit(_) => Amount::ZERO,
         }
     }
 
     /// The service it is for, where there is one.
     #[must_use]
-    pub const fn service(&self) -> Option<&Service> {
+    pub fn service(&self) -> Option<&Service> {
         match self {
             Self::X402Exact(x) => Some(&x.service),
-            Self::Transfer(_) | Self::X402Cancel(_) => None,
+            Self::MppVoucher(v) => Some(&v.service),
+            _ => self.challenge().map(|challenge| &challenge.service),
+        }
+    }
+
+    /// The URL it is for, where there is one.
+    #[must_use]
+    pub fn resource(&self) -> Option<&str> {
+        match self {
+            Self::X402Exact(x) => Some(&x.resource),
+            Self::MppVoucher(v) => Some(&v.resource),
+            _ => self.challenge().map(|challenge| challenge.resource.as_str()),
+        }
+    }
+
+    /// The MPP challenge it answers.
+    #[must_use]
+    pub const fn challenge(&self) -> Option<&MppChallenge> {
+        match self {
+            Self::MppCharge(c) => Some(&c.challenge),
+            Self::MppProof(p) => Some(&p.challenge),
+            Self::MppOpen(o) => Some(&o.challenge),
+            Self::MppTopUp(t) => Some(&t.challenge),
+            _ => None,
+        }
+    }
+
+    /// The fees and the end of its Tempo transaction.
+    #[must_use]
+    pub const fn tempo_terms(&self) -> Option<&TempoTerms> {
+        match self {
+            Self::TempoTransfer(t) => Some(&t.terms),
+            Self::MppCharge(c) => Some(&c.terms),
+            Self::MppOpen(o) => Some(&o.terms),
+            Self::MppTopUp(t) => Some(&t.terms),
+            Self::MppExit(e) => Some(&e.terms),
+            _ => None,
+        }
+    }
+
+    /// Most that the chain may take as a fee in the token that is moved, in base units; nothing
+    /// where somebody else pays it, or it is paid in ETH.
+    #[must_use]
+    pub fn token_fee(&self) -> Option<Amount> {
+        self.tempo_terms().filter(|terms| terms.fee_token.is_some()).map(TempoTerms::fee)
+    }
+
+    /// From when on what was signed is of no use, where it ends.
+    #[must_use]
+    pub fn valid_before(&self) -> Option<UnixSeconds> {
+        match self {
+            Self::X402Exact(x) => Some(x.valid_before),
+            _ => self.tempo_terms().map(|terms| terms.valid_before),
         }
     }
 }
@@ -285,11 +412,12 @@ impl SignedIntent {
 
 /// Numbers beyond 2^53 have no one canonical form, so they are refused before it is asked for.
 fn check_numbers(intent: &PaymentIntent) -> Result<(), Refusal> {
-    let valid_before = match &intent.payment {
-        Payment::X402Exact(x) => x.valid_before.0,
-        Payment::Transfer(_) | Payment::X402Cancel(_) => 0,
-    };
-    let largest = intent.created_at.0.max(intent.expires_at.0).max(valid_before);
+    let payment = &intent.payment;
+    let valid_before = payment.valid_before().map_or(0, |end| end.0);
+    let ends_at = if let Payment::MppOpen(open) = payment { open.ends_at.0 } else { 0 };
+    let gas_limit = payment.tempo_terms().map_or(0, |terms| terms.gas_limit);
+    let times = [intent.created_at.0, intent.expires_at.0, valid_before, ends_at, gas_limit];
+    let largest = times.into_iter().max().unwrap_or(u64::MAX);
     if largest > JSON_INTEGER_MAX {
         return Err(Refusal::NumberTooLarge { limit: JSON_INTEGER_MAX });
     }
@@ -316,8 +444,12 @@ fn check_time(intent: &PaymentIntent, now: UnixSeconds) -> Result<(), Refusal> {
 
 fn check_form(intent: &PaymentIntent) -> Result<(), Refusal> {
     match &intent.payment {
-        Payment::Transfer(t) => check_payee(t.to, t.token, t.amount, intent.wallet),
+        Payment::Transfer(t) => {
+            check_base(t.chain)?;
+            check_payee(t.to, t.token, t.amount, intent.wallet)
+        }
         Payment::X402Exact(x) => {
+            check_base(x.chain)?;
             check_payee(x.to, x.token, x.amount, intent.wallet)?;
             check_validity(intent, x.valid_before)?;
             let host = Service::of(&x.resource)?;
@@ -327,7 +459,22 @@ fn check_form(intent: &PaymentIntent) -> Result<(), Refusal> {
                 Err(Refusal::ServiceIsNotTheHost { service: x.service.clone(), host })
             }
         }
-        Payment::X402Cancel(_) => Ok(()),
+        Payment::X402Cancel(c) => check_base(c.chain),
+        Payment::TempoTransfer(t) => t.check(intent),
+        Payment::MppCharge(c) => c.check(intent),
+        Payment::MppProof(p) => p.check(),
+        Payment::MppOpen(o) => o.check(intent),
+        Payment::MppTopUp(t) => t.check(intent),
+        Payment::MppVoucher(v) => v.check(intent),
+        Payment::MppClose(c) => c.check(intent),
+        Payment::MppExit(e) => e.check(intent),
+    }
+}
+
+fn check_base(chain: Chain) -> Result<(), Refusal> {
+    match chain.family() {
+        Family::Base => Ok(()),
+        Family::Tempo => Err(Refusal::NotOnThatChain { chain }),
     }
 }
 

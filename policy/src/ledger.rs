@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::Asset;
 use crate::intent::IntentId;
 use crate::money::Amount;
-use crate::rows::{HoldId, Outcome, OutcomeRow, SpendRow};
+use crate::rows::{HoldId, Outcome, OutcomeRow, PaymentKind, SpendRow};
 use crate::subject::Subject;
 use crate::time::UnixSeconds;
 use crate::window::PERIOD_SECONDS_MAX;
@@ -96,6 +96,8 @@ pub struct Ledger {
     open: BTreeSet<Seq>,
     raised: BTreeMap<Seq, Raised>,
     holds: BTreeMap<HoldId, Hold>,
+    /// The openings of channels that the chain has not settled.
+    channels: BTreeSet<Seq>,
     payees: Payees,
     past: Past,
     index: Index,
@@ -107,6 +109,7 @@ impl PartialEq for Ledger {
         (self.last, &self.raised) == (other.last, &other.raised)
             && (&self.names, &self.entries) == (&other.names, &other.entries)
             && (&self.open, &self.holds) == (&other.open, &other.holds)
+            && self.channels == other.channels
             && (&self.payees, &self.past) == (&other.payees, &other.past)
     }
 }
@@ -175,16 +178,21 @@ impl Ledger {
         self.index.watch(subject, lines, (&self.names, &self.entries));
     }
 
-    /// Takes in an admitted proposal. One that raises the fee of a payment adds what it rose by,
+    /// Takes in an admitted proposal, and what the chain may take for it in the token itself. One
+    /// that raises the fee of a payment adds what it rose by,
     /// and no payment; a cancellation changes nothing but the time.
     ///
     /// # Errors
     /// [`LedgerError`] for a row that cannot follow; the ledger is unchanged then.
     pub fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
+        let fee = self.fee_of(row)?;
         if row.counts() {
             self.insert(row)?;
         } else if row.raises_fee() {
             self.raise(row)?;
+        }
+        if let Some((fee, asset)) = fee {
+            self.charge_fee(row, fee, asset);
         }
         self.pass(row.at);
         Ok(())
@@ -210,7 +218,10 @@ impl Ledger {
             counts: true,
             kind: EntryKind::Payment,
         };
-        self.append(&Named::of_row(row, asset), entry)?;
+        let seq = self.append(&Named::of_row(row, asset), entry)?;
+        if row.kind == PaymentKind::MppOpen {
+            self.channels.insert(seq);
+        }
         if let Some(hold) = row.hold {
             self.draw(hold, row.amount);
         }
@@ -278,6 +289,9 @@ impl Ledger {
             self.open.insert(seq);
         } else {
             self.open.remove(&seq);
+        }
+        if new.is_final() {
+            self.channels.remove(&seq);
         }
         match (old.state == SpendState::Void, new.state == SpendState::Void) {
             (false, true) => self.payees.remove(&mut self.names, &new.traits),

@@ -5,7 +5,9 @@
 //! digest, or read from outside. Domain separators are pinned in [`crate::chain`].
 //!
 //! Refuses: to be anything else than EIP-3009 `TransferWithAuthorization` and
-//! `CancelAuthorization`, an EIP-1559 ERC-20 transfer, or a wallet proof.
+//! `CancelAuthorization`, an EIP-1559 ERC-20 transfer, a Tempo transaction that transfers TIP-20
+//! tokens or lives a channel's life (TIP-1034), the vouchers, ends and proofs of MPP, or a wallet
+//! proof.
 //!
 //! Does not protect against: a signature that is not the wallet's. Whoever attaches one has
 //! verified it and recovered the wallet from it before.
@@ -13,6 +15,7 @@
 mod eip1559;
 mod eip3009;
 mod proof;
+mod tempo;
 
 use std::fmt;
 
@@ -21,12 +24,16 @@ use serde::{Serialize, Serializer};
 
 use crate::chain::{Asset, Chain};
 use crate::intent::Payment;
+use crate::mpp::ChannelDescriptor;
 use crate::party::Party;
 use crate::proposal::{ChainTerms, Proposal};
 
 pub use eip1559::transfer_input;
 pub use eip3009::{Authorization, CancelAuthorization, Eip3009Cancel, Eip3009Payment};
 pub use proof::WALLET_PROOF_TITLE;
+pub use tempo::{
+    MppSignature, MppSigned, SignedTempoTransaction, charge_memo, opened_channel, transfer_memo,
+};
 
 /// Order of secp256k1 (SEC 2, section 2.4.1).
 const ORDER: U256 = uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
@@ -47,6 +54,8 @@ enum Form {
     Cancel(eip3009::Cancelling),
     Transfer { transaction: alloy_consensus::TxEip1559, chain: Chain },
     Proof { message: String },
+    Tempo(tempo::Unsigned),
+    Typed(tempo::Typed),
 }
 
 impl SigningPayload {
@@ -70,11 +79,11 @@ impl SigningPayload {
                     valid_before: *valid_before,
                     nonce: *nonce,
                 };
-                Some(Self::authorize(asset, authorization))
+                Self::authorize(asset, authorization)
             }
             (Payment::X402Cancel(_), ChainTerms::Eip3009 { nonce, .. }) => {
                 let cancel = CancelAuthorization { authorizer: wallet, nonce: *nonce };
-                Some(Self::cancel(asset, cancel))
+                Self::cancel(asset, cancel)
             }
             (Payment::Transfer(transfer), terms @ ChainTerms::Eip1559 { .. }) => {
                 let transaction = eip1559::transaction(transfer, terms)?;
@@ -82,20 +91,38 @@ impl SigningPayload {
                 let form = Form::Transfer { transaction, chain: transfer.chain };
                 Some(Self::new(wallet, preimage, form))
             }
-            _ => None,
+            (_, ChainTerms::TypedData) => {
+                let (typed, preimage) = tempo::Typed::of(intent)?;
+                Some(Self::new(wallet, preimage, Form::Typed(typed)))
+            }
+            (_, terms) => {
+                let unsigned = tempo::Unsigned::of(intent, terms)?;
+                let preimage = unsigned.preimage();
+                Some(Self::new(wallet, preimage, Form::Tempo(unsigned)))
+            }
         }
     }
 
-    fn authorize(asset: &'static Asset, authorization: Authorization) -> Self {
-        let authorizing = eip3009::Authorizing { asset, authorization };
+    fn authorize(asset: &'static Asset, authorization: Authorization) -> Option<Self> {
+        let token = eip3009::Token::of(asset)?;
+        let authorizing = eip3009::Authorizing { token, authorization };
         let preimage = authorizing.preimage();
-        Self::new(authorizing.authorization.from, preimage, Form::Payment(authorizing))
+        Some(Self::new(authorizing.authorization.from, preimage, Form::Payment(authorizing)))
     }
 
-    fn cancel(asset: &'static Asset, cancel: CancelAuthorization) -> Self {
-        let cancelling = eip3009::Cancelling { asset, cancel };
+    fn cancel(asset: &'static Asset, cancel: CancelAuthorization) -> Option<Self> {
+        let token = eip3009::Token::of(asset)?;
+        let cancelling = eip3009::Cancelling { token, cancel };
         let preimage = cancelling.preimage();
-        Self::new(cancelling.cancel.authorizer, preimage, Form::Cancel(cancelling))
+        Some(Self::new(cancelling.cancel.authorizer, preimage, Form::Cancel(cancelling)))
+    }
+
+    /// The channel that this opens.
+    pub(crate) const fn opens(&self) -> Option<&ChannelDescriptor> {
+        match &self.form {
+            Form::Tempo(unsigned) => unsigned.opens(),
+            _ => None,
+        }
     }
 
     /// The message by which a new wallet, or a pair of parties, shows that it can sign:
@@ -139,6 +166,10 @@ impl SigningPayload {
                 let (raw, hash) = eip1559::attach(transaction, signature);
                 FinishedPayment::Transaction(SignedTransaction { chain, hash, raw })
             }
+            Form::Tempo(unsigned) => {
+                FinishedPayment::Tempo(unsigned.attach(self.wallet, &signature))
+            }
+            Form::Typed(typed) => FinishedPayment::Mpp(typed.attach(signature)),
             Form::Proof { message } => {
                 FinishedPayment::Proof(WalletProof { wallet: self.wallet, message, signature })
             }
@@ -219,6 +250,10 @@ pub enum FinishedPayment {
     Cancel(Eip3009Cancel),
     /// To be broadcast.
     Transaction(SignedTransaction),
+    /// To be broadcast, by the service where it is for one.
+    Tempo(SignedTempoTransaction),
+    /// Goes into an MPP credential.
+    Mpp(MppSignature),
     /// Shows that the wallet can sign.
     Proof(WalletProof),
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::chain::Chain;
 use crate::decision::Decision;
 use crate::intent::{IntentId, Service};
+use crate::money::Amount;
+use crate::mpp::ChannelId;
 use crate::party::AgentId;
 use crate::time::UnixSeconds;
 
@@ -110,6 +112,129 @@ pub enum Refusal {
         service: Service,
         /// Host of the resource.
         host: Service,
+    },
+    /// A payment of that kind is not made on that chain.
+    #[error("{chain} has no payments of that kind")]
+    NotOnThatChain {
+        /// Chain named.
+        chain: Chain,
+    },
+    /// An MPP challenge whose id or realm is empty or too long.
+    #[error("the id and the realm of a challenge have 1 to {limit_bytes} bytes")]
+    BadChallenge {
+        /// Longest.
+        limit_bytes: usize,
+    },
+    /// The realm of the challenge is not the host that was asked.
+    #[error("the challenge is for the realm {realm:?}, the resource lies on {host}")]
+    RealmIsNotTheHost {
+        /// Realm named, cut to a printable length.
+        realm: String,
+        /// Host of the resource.
+        host: Service,
+    },
+    /// More payees than a charge has.
+    #[error("a charge has at most {limit} splits")]
+    TooManySplits {
+        /// Most.
+        limit: usize,
+    },
+    /// The splits of a charge leave the primary payee nothing.
+    #[error("the splits of the charge leave its primary payee nothing")]
+    SplitsTakeAll,
+    /// The channel is not the wallet's, or not of that token.
+    #[error("the channel is not one of this wallet and token")]
+    NotTheChannel,
+    /// This node never admitted the opening of that channel.
+    #[error("channel {channel} was not opened here")]
+    UnknownChannel {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The vouchers of the channel are signed by a key that is not ours to sign with.
+    #[error("the vouchers of this channel are another key's to sign")]
+    NotTheVoucherSigner,
+    /// The channel is being closed, or is closed.
+    #[error("channel {channel} is being closed")]
+    ChannelCloses {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The session of the channel has ended: what is in it comes back, and nothing more is paid.
+    #[error("the session of channel {channel} ended at {ends_at}; it is {now}")]
+    SessionIsOver {
+        /// The channel.
+        channel: ChannelId,
+        /// When it ended.
+        ends_at: UnixSeconds,
+        /// Our time.
+        now: UnixSeconds,
+    },
+    /// The channel was opened for another session or another service than is named now.
+    #[error("channel {channel} was opened for another session or service")]
+    OtherSession {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// Another intent opened the very same channel.
+    #[error("channel {channel} is open already")]
+    ChannelIsOpen {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// This step of leaving the channel was signed a moment ago.
+    #[error("leaving channel {channel} is under way; the step can be signed again at {until}")]
+    ExitUnderWay {
+        /// The channel.
+        channel: ChannelId,
+        /// From when on it can be.
+        until: UnixSeconds,
+    },
+    /// The voucher adds more to the one before it than a policy lets one add.
+    #[error("a voucher of channel {channel} may add {limit}; {asked} is more")]
+    VoucherStepTooHigh {
+        /// The channel.
+        channel: ChannelId,
+        /// Base units that one may add.
+        limit: Amount,
+        /// Base units asked for.
+        asked: Amount,
+    },
+    /// The voucher is not above the one before it.
+    #[error("a voucher over {signed} of channel {channel} is signed already; {asked} is not more")]
+    VoucherGoesBack {
+        /// The channel.
+        channel: ChannelId,
+        /// Base units signed so far.
+        signed: Amount,
+        /// Base units asked for.
+        asked: Amount,
+    },
+    /// The voucher is above the deposit.
+    #[error("channel {channel} holds {deposit}; {asked} is more")]
+    AboveDeposit {
+        /// The channel.
+        channel: ChannelId,
+        /// Base units put in.
+        deposit: Amount,
+        /// Base units asked for.
+        asked: Amount,
+    },
+    /// The chain takes the transaction no more, by our time.
+    #[error("the transaction ends at {valid_before}; it is {now}")]
+    TransactionIsOver {
+        /// First second in which the chain does not take it.
+        valid_before: UnixSeconds,
+        /// Our time.
+        now: UnixSeconds,
+    },
+    /// The fee would be paid in another token than is moved.
+    #[error("the fee is to be paid in {token}, as the payment is, not in {fee_token}")]
+    OtherFeeToken {
+        /// Token of the payment.
+        token: Address,
+        /// Token named for the fee.
+        fee_token: Address,
     },
     /// The courier restates a field of the intent differently.
     #[error("the courier claims {field} {claimed}; it is {actual}")]
@@ -227,6 +352,7 @@ pub enum FeeField {
     MaxFeePerGas,
     MaxPriorityFeePerGas,
     Nonce,
+    Fee,
 }
 
 impl std::fmt::Display for ClaimField {
@@ -253,6 +379,7 @@ impl std::fmt::Display for FeeField {
             Self::MaxFeePerGas => "maxFeePerGas",
             Self::MaxPriorityFeePerGas => "maxPriorityFeePerGas",
             Self::Nonce => "account nonce",
+            Self::Fee => "fee",
         })
     }
 }

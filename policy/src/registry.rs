@@ -177,10 +177,11 @@ impl Registry {
         place.and_then(|place| self.counterparties.get(*place))
     }
 
-    /// Who is paid: by the service the payment is for, or, where it has none, by the address.
+    /// Who is paid: by the service the payment is for, or, where it has none or somebody is paid
+    /// beside it, by the address.
     #[must_use]
     pub fn counterparty(&self, ask: &Ask<'_>) -> Option<&Counterparty> {
-        Payee::of(ask.service, ask.recipient).and_then(|payee| self.find(&payee))
+        ask.counterparty().and_then(|payee| self.find(&payee))
     }
 }
 

@@ -13,12 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::Ask;
 use crate::chain::Chain;
+use crate::channel::ChannelAct;
 use crate::declared::{Endpoint, SessionName};
 use crate::document::{ContentHash, Freeze};
 use crate::evidence::{SettledProof, VoidProof};
-use crate::intent::{IntentId, Payment, Service};
+use crate::intent::{IntentId, Payment, PaymentIntent, Service};
 use crate::money::Amount;
 use crate::party::AgentId;
+use crate::payload::{charge_memo, transfer_memo};
 use crate::proposal::{ChainTerms, Proposal, Slot};
 use crate::registry::Category;
 use crate::time::UnixSeconds;
@@ -36,6 +38,22 @@ pub enum PaymentKind {
     X402Exact,
     /// A cancellation of such an authorization.
     X402Cancel,
+    /// A TIP-20 transfer.
+    TempoTransfer,
+    /// An MPP charge.
+    MppCharge,
+    /// An MPP charge of nothing.
+    MppProof,
+    /// The deposit of an MPP channel.
+    MppOpen,
+    /// More of it.
+    MppTopUp,
+    /// A voucher that the wallet signs.
+    MppVoucher,
+    /// The agreed end of a channel, signed by the wallet.
+    MppClose,
+    /// A step of leaving a channel by force.
+    MppExit,
 }
 
 impl PaymentKind {
@@ -43,8 +61,39 @@ impl PaymentKind {
     #[must_use]
     pub const fn protocol(self) -> Protocol {
         match self {
-            Self::Transfer => Protocol::Transfer,
+            Self::Transfer | Self::TempoTransfer => Protocol::Transfer,
             Self::X402Exact | Self::X402Cancel => Protocol::X402,
+            Self::MppCharge
+            | Self::MppProof
+            | Self::MppOpen
+            | Self::MppTopUp
+            | Self::MppVoucher
+            | Self::MppClose
+            | Self::MppExit => Protocol::Mpp,
+        }
+    }
+
+    /// Whether it puts money into a channel.
+    #[must_use]
+    pub const fn is_deposit(self) -> bool {
+        matches!(self, Self::MppOpen | Self::MppTopUp)
+    }
+
+    /// Whether it takes money out of the wallet: what counts for budgets.
+    #[must_use]
+    pub const fn pays(self) -> bool {
+        match self {
+            Self::Transfer
+            | Self::X402Exact
+            | Self::TempoTransfer
+            | Self::MppCharge
+            | Self::MppOpen
+            | Self::MppTopUp => true,
+            Self::X402Cancel
+            | Self::MppProof
+            | Self::MppVoucher
+            | Self::MppClose
+            | Self::MppExit => false,
         }
     }
 
@@ -55,6 +104,14 @@ impl PaymentKind {
             Payment::Transfer(_) => Self::Transfer,
             Payment::X402Exact(_) => Self::X402Exact,
             Payment::X402Cancel(_) => Self::X402Cancel,
+            Payment::TempoTransfer(_) => Self::TempoTransfer,
+            Payment::MppCharge(_) => Self::MppCharge,
+            Payment::MppProof(_) => Self::MppProof,
+            Payment::MppOpen(_) => Self::MppOpen,
+            Payment::MppTopUp(_) => Self::MppTopUp,
+            Payment::MppVoucher(_) => Self::MppVoucher,
+            Payment::MppClose(_) => Self::MppClose,
+            Payment::MppExit(_) => Self::MppExit,
         }
     }
 }
@@ -154,6 +211,15 @@ pub struct SpendRow {
     pub hold: Option<HoldId>,
     /// The intent that a cancellation takes back.
     pub cancels: Option<IntentId>,
+    /// What it does to an MPP channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelAct>,
+    /// The transfer by which the chain's logs show it, where it is on Tempo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<TransferMark>,
+    /// Most that the chain may take as a fee in the token itself, in base units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Amount>,
     /// The slot that is filled.
     pub slot: Slot,
     /// The digest that may be signed.
@@ -190,6 +256,9 @@ impl SpendRow {
             cancels: ask.cancels,
             endpoint: ask.endpoint,
             category,
+            channel: judged.channel,
+            mark: TransferMark::of(intent),
+            fee: intent.payment.token_fee(),
             slot: proposal.slot(),
             digest: judged.digest,
             replaces: judged.replaces,
@@ -206,23 +275,51 @@ impl SpendRow {
         self.terms.fee_wei()
     }
 
-    /// Whether this row adds a payment: a first signature for one does; a cancellation and a
+    /// Whether this row adds a payment: a first signature for one does; what moves nothing and a
     /// replacement of the same payment by a higher fee do not.
     #[must_use]
     pub const fn counts(&self) -> bool {
-        !matches!(self.kind, PaymentKind::X402Cancel) && self.replaces.is_none()
+        self.kind.pays() && self.replaces.is_none()
     }
 
     /// Whether this row signs a payment again, at a higher fee.
     #[must_use]
     pub const fn raises_fee(&self) -> bool {
-        !matches!(self.kind, PaymentKind::X402Cancel) && self.replaces.is_some()
+        self.kind.pays() && self.replaces.is_some()
+    }
+}
+
+/// What the log of a payment on Tempo says beside wallet, token and payee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransferMark {
+    /// The memo.
+    pub memo: B256,
+    /// Base units that the primary payee gets.
+    pub amount: Amount,
+}
+
+impl TransferMark {
+    /// The mark of an intent; nothing where it transfers nothing on Tempo.
+    #[must_use]
+    pub fn of(intent: &PaymentIntent) -> Option<Self> {
+        match &intent.payment {
+            Payment::TempoTransfer(t) => {
+                let memo = t.memo.unwrap_or_else(|| transfer_memo(&intent.id));
+                Some(Self { memo, amount: t.amount })
+            }
+            Payment::MppCharge(charge) => {
+                Some(Self { memo: charge_memo(charge), amount: charge.primary_amount()? })
+            }
+            _ => None,
+        }
     }
 }
 
 /// What judging adds to a proposal.
 pub(crate) struct Judged {
     pub(crate) digest: B256,
+    pub(crate) channel: Option<ChannelAct>,
     pub(crate) replaces: Option<B256>,
     pub(crate) at: UnixSeconds,
 }

@@ -6,10 +6,12 @@
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import {
-  concat, domainSeparator, encodeFunctionData, getAddress, hashStruct, hashTypedData, keccak256, parseAbi, serializeTransaction,
-  toHex,
+  concat, domainSeparator, encodeFunctionData, hashStruct, hashTypedData, keccak256, parseAbi, serializeTransaction, toHex,
 } from "viem";
 import { USDC } from "./chain.mjs";
+import { headers } from "./mpp-header-vectors.mjs";
+import { Seeded } from "./seeded.mjs";
+import { mpp, tempo } from "./tempo-vectors.mjs";
 
 const FOLDER = new URL("../vectors/", import.meta.url);
 const CASES = 30;
@@ -41,31 +43,6 @@ const TYPES = {
     { name: "nonce", type: "bytes32" },
   ],
 };
-
-/** A stream of bytes: keccak256(seed ‖ counter). */
-class Seeded {
-  #seed;
-  #counter = 0;
-
-  constructor(seed) {
-    this.#seed = seed;
-  }
-
-  /** 32 bytes as 0x hex. */
-  word() {
-    return keccak256(toHex(`${this.#seed}/${this.#counter++}`));
-  }
-
-  address() {
-    return getAddress(`0x${this.word().slice(26)}`);
-  }
-
-  /** Of 1 to `bits` bits, so that small and large values both come. */
-  integer(bits) {
-    const width = 1n + (BigInt(this.word()) % BigInt(bits));
-    return BigInt(this.word()) & ((1n << width) - 1n);
-  }
-}
 
 function domainOf(chainId) {
   const { name, version, address } = USDC[chainId];
@@ -225,7 +202,8 @@ function ed25519(seed) {
 
 const check = process.argv.includes("--check");
 mkdirSync(FOLDER, { recursive: true });
-for (const [name, vectors] of Object.entries({ eip3009: eip3009(), eip1559: eip1559(), intents: intents() })) {
+const files = { eip3009: eip3009(), eip1559: eip1559(), intents: intents(), mpp: mpp(), "mpp-headers": headers(), tempo: tempo() };
+for (const [name, vectors] of Object.entries(files)) {
   const file = new URL(`${name}.json`, FOLDER);
   const text = `${JSON.stringify(vectors, null, 2)}\n`;
   if (!check) writeFileSync(file, text);

@@ -13,9 +13,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
+use crate::channel::Channels;
 use crate::document::ContentHash;
 use crate::intent::IntentId;
 use crate::ledger::{Health, Ledger, LedgerError, Line, SpendState};
+use crate::money::Amount;
+use crate::mpp::ChannelId;
 use crate::party::AgentId;
 use crate::proposal::Slot;
 use crate::registry::{Experience, Payee, PayeePlace};
@@ -35,6 +38,7 @@ pub struct Book {
     health: BTreeMap<AgentId, Health>,
     tripped: BTreeMap<AgentId, TripRow>,
     experience: Experience,
+    channels: Channels,
     ages: age::Ages,
 }
 
@@ -75,8 +79,17 @@ impl Book {
                 self.experience.settle(payee);
             }
         }
+        if settled || void {
+            self.channels.forget_deposit(&row.intent(), void);
+        }
         self.forget_if_final(&row.intent());
         Ok(())
+    }
+
+    /// The key of a channel's session agreed to its end: nothing is put into it any more, and paid
+    /// out of it. Whether that is news; of a channel that is not known here it is none.
+    pub fn agree_end(&mut self, channel: &ChannelId, cumulative: Amount) -> bool {
+        self.channels.agree_end(channel, cumulative)
     }
 
     /// Takes in what an agent reports of a payment; the same again changes nothing. The row was
@@ -91,6 +104,18 @@ impl Book {
     pub fn state(&self, intent: &IntentId) -> Option<SpendState> {
         let paid = self.ledger.entry(intent).map(|entry| entry.state);
         paid.or_else(|| self.intents.get(intent).map(|_| SpendState::Reserved))
+    }
+}
+
+impl Book {
+    /// Whether a signature for an intent may exist, as far as it is remembered. What moves nothing
+    /// has no state in the ledger, so it may from its row on.
+    #[must_use]
+    pub fn may_have_signed(&self, intent: &IntentId) -> bool {
+        match self.ledger.entry(intent) {
+            Some(entry) => !matches!(entry.state, SpendState::Reserved | SpendState::Void),
+            None => self.intents.contains_key(intent),
+        }
     }
 }
 
@@ -126,6 +151,10 @@ impl RecordSpend for Book {
         Ok(&self.experience)
     }
 
+    fn channels(&self) -> Result<&Channels, LedgerError> {
+        Ok(&self.channels)
+    }
+
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
         self.health.entry(agent.clone()).or_default().refuse(at);
     }
@@ -137,6 +166,7 @@ impl RecordSpend for Book {
 
     fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
         self.ledger.record(row)?;
+        self.channels.record(row);
         self.slots.insert(row.slot.clone(), SlotRecord::of(row));
         let payee = Payee::of(row.service.as_ref(), row.recipient);
         let payee = payee.and_then(|payee| self.experience.place(payee));

@@ -4,7 +4,7 @@ use crate::admission::{AdmitError, RecordSpend, Rulebook};
 use crate::ask::Ask;
 use crate::document::Freeze;
 use crate::intent::{CLOCK_SKEW_SECONDS_MAX, INTENT_LIFETIME_SECONDS_MAX};
-use crate::proposal::Proposal;
+use crate::proposal::{ChainTerms, Proposal};
 use crate::refusal::{ClaimField, Refusal};
 use crate::rules::Policy;
 use crate::time::UnixSeconds;
@@ -31,6 +31,12 @@ pub(super) fn policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(
         });
     }
     Ok(())
+}
+
+/// Whether a payment leaves a channel of ours by force. That brings money back to its own wallet
+/// and nowhere else, so that an agent that is stopped may do it as well.
+pub(super) fn leaves_channel(proposal: &Proposal) -> bool {
+    proposal.intent().intent().payment.leaves_channel()
 }
 
 /// A freeze that names another agent is a mistake of the caller; stopping is the safe side.
@@ -72,7 +78,13 @@ pub(super) fn time(proposal: &Proposal, at: UnixSeconds) -> Result<(), Refusal> 
     if expires_at > limit {
         return Err(Refusal::IntentLivesTooLong { expires_at, limit });
     }
-    Ok(())
+    match *proposal.terms() {
+        // Whoever looks for it on the chain may have ended the search by then.
+        ChainTerms::Tempo { valid_before, .. } if at >= valid_before => {
+            Err(Refusal::TransactionIsOver { valid_before, now: at })
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn kinds_differ(proposal: &Proposal) -> Refusal {

@@ -15,6 +15,7 @@ mod composition;
 mod interleaving;
 mod journal;
 mod stops;
+mod tempo;
 mod trusted;
 
 const OTHER: Address = Address::repeat_byte(0xee);

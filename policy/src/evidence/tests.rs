@@ -17,7 +17,7 @@ fn rows() -> (SpendRow, SpendRow) {
 fn nonce_of(row: &SpendRow) -> B256 {
     match row.slot {
         Slot::Eip3009 { nonce, .. } => nonce,
-        Slot::Account { .. } => panic!("not an authorization"),
+        _ => panic!("not an authorization"),
     }
 }
 

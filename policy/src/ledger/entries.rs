@@ -36,7 +36,8 @@ const _: () = assert!(size_of::<Entry>() == ENTRY_BYTES, "the docs state this si
 pub(super) enum EntryKind {
     Payment,
     Hold,
-    /// What the fee of a payment rose by, at the time at which it did. Counts no payment.
+    /// A fee in the token itself, or what the fee of a payment rose by, at the time at which it
+    /// did. Counts no payment.
     Raise,
 }
 

@@ -1,4 +1,9 @@
-//! Fees that rise: a transfer that is signed again at a higher one.
+//! Fees that rise: a transfer that is signed again at a higher one. And fees that are paid in the
+//! token itself, as on Tempo, which count with what the agent spends of it.
+//!
+//! A fee in the token counts from when it was signed, and for good: with a payment, and with what
+//! moves nothing and costs a fee all the same. It is nobody's income, so it counts for no payee,
+//! and for no session, whose budget is what it buys.
 //!
 //! Promises: the first fee counts from the payment's own time, and what it rose by from the time
 //! at which it did: it is then that more was promised to the chain, and a window that the payment
@@ -9,8 +14,10 @@
 //! Does not protect against: fees of transactions that never happen. They count until they leave
 //! their windows, as those of void payments do.
 
+use crate::chain::Asset;
 use crate::intent::IntentId;
 use crate::ledger::entries::{Entry, EntryKind};
+use crate::ledger::names::{Named, asset_number};
 use crate::ledger::series::Seq;
 use crate::ledger::{AMOUNT_UNITS_MAX, Ledger, LedgerError, SpendState};
 use crate::money::Amount;
@@ -31,6 +38,41 @@ pub(super) fn counted(row: &SpendRow) -> u128 {
 }
 
 impl Ledger {
+    /// What a row's fee in the token itself comes to, and in which asset.
+    pub(super) fn fee_of(&self, row: &SpendRow) -> Result<Option<(Amount, u8)>, LedgerError> {
+        let Some(fee) = row.fee.filter(|fee| *fee > Amount::ZERO) else { return Ok(None) };
+        let id = row.intent;
+        let unknown = || LedgerError::UnknownAsset(id);
+        let asset = Asset::find(row.chain, row.token).map_err(|_| unknown())?;
+        let asset = asset_number(asset.symbol).ok_or_else(unknown)?;
+        if fee.base_units() > AMOUNT_UNITS_MAX {
+            return Err(LedgerError::TooMuch(id));
+        }
+        // One number for the payment, and one for its fee.
+        let next = self.entries.next().and_then(|next| next.checked_add(1));
+        next.filter(|next| *next < Seq::MAX).ok_or(LedgerError::Full)?;
+        Ok(Some((fee, asset)))
+    }
+
+    /// Counts a fee in the token itself.
+    pub(super) fn charge_fee(&mut self, row: &SpendRow, fee: Amount, asset: u8) {
+        let Some(next) = self.entries.next() else { return };
+        let named = Named { recipient: None, session: None, ..Named::of_row(row, asset) };
+        let entry = Entry {
+            at: self.clamp(row.at),
+            intent: row.intent,
+            counted: fee,
+            // Nothing makes a fee that was promised less.
+            state: SpendState::Settled,
+            traits: self.names.take(&named),
+            fee_wei: 0,
+            counts: false,
+            kind: EntryKind::Raise,
+        };
+        self.index.push(&self.names, next, &entry);
+        self.entries.push(next, entry);
+    }
+
     /// Wei that count for the fee of a payment, whenever it was raised; while it is remembered.
     #[must_use]
     pub fn fee_wei(&self, intent: &IntentId) -> Option<Amount> {

@@ -13,7 +13,7 @@ impl Ledger {
     /// unknown or void changes nothing.
     pub fn forgo(&mut self, row: &SpendRow) {
         let Some(seq) = self.entries.find(&row.intent) else { return };
-        if self.raised.remove(&seq).is_some() {
+        if self.raised.remove(&seq).is_some() || row.fee.is_some() {
             self.forgo_raises(seq, &row.intent);
         }
         self.change(seq, |entry| {
@@ -29,7 +29,7 @@ impl Ledger {
         let own = later.filter(|(_, e)| e.kind == EntryKind::Raise && e.intent == *intent);
         let raises: Vec<_> = own.map(|(seq, _)| seq).collect();
         for raise in raises {
-            self.change(raise, |entry| entry.fee_wei = 0);
+            self.change(raise, |entry| (entry.fee_wei, entry.counted) = (0, Amount::ZERO));
         }
     }
 
@@ -38,6 +38,17 @@ impl Ledger {
         let Some(seq) = self.entries.find(intent) else { return };
         self.change(seq, |entry| {
             if entry.state != SpendState::Void {
+                entry.state = SpendState::Settled;
+            }
+        });
+    }
+
+    /// The chain ended the channel of a deposit: what was used of it counts from now on.
+    pub fn note_used(&mut self, intent: &IntentId, used: Amount) {
+        let Some(seq) = self.entries.find(intent) else { return };
+        self.change(seq, |entry| {
+            if entry.state != SpendState::Void {
+                entry.counted = entry.counted.min(used);
                 entry.state = SpendState::Settled;
             }
         });

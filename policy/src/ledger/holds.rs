@@ -189,23 +189,23 @@ impl Ledger {
         self.open_of(subject, kind).count()
     }
 
-    /// Number of a subject's sessions with an open deposit. What is put on top of a deposit makes
-    /// no other session; deposits that name none are each one.
+    /// Number of a subject's open sessions: each opened channel is one, whatever it is called. Of what
+    /// is set aside for sessions, like names are one and nameless ones each one.
     #[must_use]
     pub fn open_sessions(&self, subject: &Subject) -> usize {
-        let (mut named, mut nameless) = (BTreeSet::new(), 0_usize);
+        let (mut named, mut others) = (BTreeSet::new(), self.open_channels(subject).count());
         for entry in self.open_of(subject, HoldKind::SessionDeposit) {
             match entry.traits.value(Some(Axis::Session)) {
-                NOBODY => nameless = nameless.saturating_add(1),
+                NOBODY => others = others.saturating_add(1),
                 session => {
                     named.insert(session);
                 }
             }
         }
-        named.len().saturating_add(nameless)
+        named.len().saturating_add(others)
     }
 
-    /// Whether this session of a subject has an open deposit.
+    /// Whether something is set aside for this session of a subject.
     #[must_use]
     pub fn is_open_session(&self, subject: &Subject, session: &SessionName) -> bool {
         let number = self.names.find(&Scope::Session(Some(session.clone())));
@@ -213,6 +213,13 @@ impl Ledger {
         number.is_some_and(|number| {
             open.any(|entry| entry.traits.value(Some(Axis::Session)) == number)
         })
+    }
+
+    /// The openings of a subject's channels that the chain has not settled.
+    fn open_channels(&self, subject: &Subject) -> impl Iterator<Item = &Entry> {
+        let owner = self.names.owner(subject);
+        let opened = self.channels.iter().filter_map(|seq| self.entries.at(*seq));
+        opened.filter(move |entry| owner.is_some_and(|owner| entry.traits.is_of(owner)))
     }
 
     fn open_of(&self, subject: &Subject, kind: HoldKind) -> impl Iterator<Item = &Entry> {

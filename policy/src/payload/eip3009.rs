@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::SolStruct as _;
 use serde::{Serialize, Serializer};
 
-use crate::chain::{Asset, Chain};
+use crate::chain::{Asset, Chain, Eip3009Domain};
 use crate::money::Amount;
 use crate::payload::WalletSignature;
 use crate::time::UnixSeconds;
@@ -88,13 +88,29 @@ pub struct Eip3009Cancel {
     pub cancel: CancelAuthorization,
 }
 
+/// A token with its pinned domain.
+#[derive(Clone, Copy)]
+pub(super) struct Token {
+    chain: Chain,
+    address: Address,
+    domain: &'static Eip3009Domain,
+}
+
+impl Token {
+    /// Nothing for a token without EIP-3009.
+    pub(super) fn of(asset: &'static Asset) -> Option<Self> {
+        let domain = asset.eip3009.as_ref()?;
+        Some(Self { chain: asset.chain, address: asset.token, domain })
+    }
+}
+
 pub(super) struct Authorizing {
-    pub(super) asset: &'static Asset,
+    pub(super) token: Token,
     pub(super) authorization: Authorization,
 }
 
 pub(super) struct Cancelling {
-    pub(super) asset: &'static Asset,
+    pub(super) token: Token,
     pub(super) cancel: CancelAuthorization,
 }
 
@@ -109,11 +125,11 @@ impl Authorizing {
             validBefore: U256::from(a.valid_before.0),
             nonce: a.nonce,
         };
-        typed_data(self.asset, typed.eip712_hash_struct())
+        typed_data(self.token.domain, typed.eip712_hash_struct())
     }
 
     pub(super) fn attach(self, signature: WalletSignature) -> Eip3009Payment {
-        let (chain, token) = (self.asset.chain, self.asset.token);
+        let Token { chain, address: token, .. } = self.token;
         Eip3009Payment { chain, token, signature, authorization: self.authorization }
     }
 }
@@ -122,18 +138,18 @@ impl Cancelling {
     pub(super) fn preimage(&self) -> Vec<u8> {
         let CancelAuthorization { authorizer, nonce } = self.cancel;
         let typed = typed::CancelAuthorization { authorizer, nonce };
-        typed_data(self.asset, typed.eip712_hash_struct())
+        typed_data(self.token.domain, typed.eip712_hash_struct())
     }
 
     pub(super) fn attach(self, signature: WalletSignature) -> Eip3009Cancel {
-        let (chain, token) = (self.asset.chain, self.asset.token);
+        let Token { chain, address: token, .. } = self.token;
         Eip3009Cancel { chain, token, signature, cancel: self.cancel }
     }
 }
 
-fn typed_data(asset: &Asset, struct_hash: B256) -> Vec<u8> {
+fn typed_data(domain: &Eip3009Domain, struct_hash: B256) -> Vec<u8> {
     let prefix: &[u8] = &[0x19, 0x01];
-    [prefix, asset.domain_separator.as_slice(), struct_hash.as_slice()].concat()
+    [prefix, domain.separator.as_slice(), struct_hash.as_slice()].concat()
 }
 
 fn as_text<S: Serializer>(time: &UnixSeconds, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,5 +1,6 @@
 //! What a window, or a session, holds at a moment.
 
+use crate::ask::Ask;
 use crate::ledger::{Axis, Measure, Scope};
 use crate::rules::View;
 use crate::time::UnixSeconds;
@@ -9,6 +10,15 @@ use crate::window::Window;
 pub(super) fn scope(by: Option<Axis>, view: &View<'_>) -> Scope {
     by.map_or(Scope::Total, |axis| Scope::of(axis, view.ask, view.counterparty))
 }
+
+/// Whether what is asked is counted along an axis. A charge is recorded with its primary payee
+/// alone: what its splits pay would be missing from the sums of all others.
+pub(super) const fn is_counted(by: Option<Axis>, ask: &Ask<'_>) -> bool {
+    !matches!(by, Some(Axis::Recipient | Axis::Category)) || (ask.splits.is_empty() && !ask.beside)
+}
+
+/// What findings say is asked for, where it cannot be counted.
+pub(super) const SEVERAL_PAYEES: &str = "to pay several payees, who are not counted apart";
 
 /// How findings speak of it: `day in America/New_York by service`.
 pub(super) fn per(window: &Window, by: Option<Axis>) -> String {

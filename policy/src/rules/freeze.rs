@@ -75,10 +75,13 @@ impl Freeze {
                     ledger.pinned(view.subject(), None, recipient) != Pinned::Known
                 });
                 let all = past.saturating_add(usize::from(is_new));
-                counted(*count, past, "new payees", *per, !is_new || all <= *count)
+                // A charge is recorded with its primary payee alone: this one would not be counted.
+                let errs = is_new && view.ask.beside;
+                let kept = !is_new || (all <= *count && !errs);
+                Judgement { errs, ..counted(*count, past, "new payees", *per, kept) }
             }
         };
-        Judgement { freezes: !judged.kept, ..judged }
+        Judgement { freezes: !judged.kept && !judged.errs, ..judged }
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crate::ask::{MppAsk, MppIntent, MppMethod, VoucherSigner};
 use crate::declared::HttpMethod;
 use crate::money::Amount;
+use crate::rows::PaymentKind;
 use crate::rules::x402::{said, words};
 use crate::rules::{Judgement, Length, Money, View, session};
 
@@ -126,7 +127,13 @@ impl Mpp {
         let (ledger, subject) = (view.facts.ledger, view.subject());
         let open = u64::try_from(ledger.open_sessions(subject)).unwrap_or(u64::MAX);
         // What is put on top of a deposit opens no other session.
-        let on_top = view.ask.session.is_some_and(|name| ledger.is_open_session(subject, name));
+        let is_open = |name| ledger.is_open_session(subject, name);
+        let on_top = match view.ask.kind {
+            PaymentKind::MppTopUp => true,
+            // Whatever it is called, it is a channel more.
+            PaymentKind::MppOpen => false,
+            _ => view.ask.session.is_some_and(is_open),
+        };
         let asked = u64::from(!on_top);
         Judgement {
             kept: open.checked_add(asked).is_some_and(|all| all <= limit),

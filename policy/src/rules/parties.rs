@@ -57,10 +57,14 @@ impl Allow {
             .categories
             .as_ref()
             .is_none_or(|set| category.is_some_and(|category| set.contains(category)));
-        let payee = named
-            .recipients
-            .as_ref()
-            .is_none_or(|set| ask.recipient.is_some_and(|payee| set.contains(&payee)));
+        let payee = match &named.recipients {
+            Some(set) => {
+                ask.recipient.is_some_and(|payee| set.contains(&payee))
+                    && ask.splits.iter().all(|split| set.contains(&split.to))
+            }
+            // Who is paid beside the primary payee is nobody's service: by its address or not.
+            None => ask.splits.is_empty(),
+        };
         let matches = match (&named.services, ask.service) {
             // A restriction of assets, chains or contracts for whatever is paid.
             _ if !self.can_grant() => place,
@@ -84,10 +88,10 @@ impl Block {
         let (named, ask) = (&self.0, view.ask);
         let asset = named.assets.as_ref().is_some_and(|set| set.contains(ask.asset.symbol));
         let chain = named.chains.as_ref().is_some_and(|set| set.contains(&ask.asset.chain));
-        let payee = named
-            .recipients
-            .as_ref()
-            .is_some_and(|set| ask.recipient.is_some_and(|payee| set.contains(&payee)));
+        let payee = named.recipients.as_ref().is_some_and(|set| {
+            ask.recipient.is_some_and(|payee| set.contains(&payee))
+                || ask.splits.iter().any(|split| set.contains(&split.to))
+        });
         let service = named
             .services
             .as_ref()

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{Ask, Facts};
+use crate::ask::{Ask, Facts, VoucherSigner};
 use crate::context::DeclaredContext;
 use crate::decision::{Opinion, Outcome};
 use crate::party::AgentId;
-use crate::rules::{Allow, PolicyError, Rule, View, file};
+use crate::rules::{Allow, Money, Mpp, PolicyError, Rule, RuleKind, Then, View, file};
 use crate::subject::Subject;
 
 /// A policy that was read and understood to the last key.
@@ -143,6 +143,28 @@ impl Policy {
         }
         let zero = self.rules.iter().find(|rule| rule.kind.is_zero());
         zero.map(|rule| GrantsNothing::ZeroLimit { rule: rule.place })
+    }
+
+    /// The most that a voucher may add to the one before it, by the rules that bind: for vouchers
+    /// that no payment is made of. A rule that asks refuses, for nobody is asked about those.
+    pub fn voucher_steps(&self) -> impl Iterator<Item = &Money> {
+        let binds = self.mode == Mode::Enforce;
+        let rules = self.rules.iter().filter(move |rule| binds && rule.then() != Then::Warn);
+        rules.filter_map(|rule| match rule.kind() {
+            RuleKind::Mpp(Mpp::MaxVoucherStep(most)) => Some(most),
+            _ => None,
+        })
+    }
+
+    /// Whether a rule that binds has the wallet itself sign vouchers: for those of a session's key,
+    /// of which no payment is made. A rule that asks refuses, as for
+    /// [`voucher_steps`](Self::voucher_steps).
+    #[must_use]
+    pub fn refuses_session_keys(&self) -> bool {
+        let wallet = Mpp::VoucherSigner(VoucherSigner::Wallet);
+        let is_it = |rule: &Rule| matches!(rule.kind(), RuleKind::Mpp(mpp) if *mpp == wallet);
+        let binds = |rule: &Rule| self.mode == Mode::Enforce && rule.then() != Then::Warn;
+        self.rules.iter().any(|rule| binds(rule) && is_it(rule))
     }
 
     /// What it says about a payment that it applies to.

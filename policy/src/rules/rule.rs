@@ -83,7 +83,22 @@ impl Rule {
         }
     }
 
+    /// A payee beside the primary one is a payee: the worst that is found of any counts.
     pub(crate) fn find(&self, view: &View<'_>) -> Finding {
+        let own = self.find_of(view);
+        if self.as_allow().is_some() {
+            // It looks at all of them by itself.
+            return own;
+        }
+        let splits = view.ask.splits.iter();
+        splits.fold(own, |worst, split| {
+            let ask = view.ask.of_split(split);
+            let found = self.find_of(&View::new(&ask, view.facts, view.policy));
+            if found.outcome > worst.outcome { found } else { worst }
+        })
+    }
+
+    fn find_of(&self, view: &View<'_>) -> Finding {
         let judged = self.kind.judge(view);
         let outcome = match (judged.kept, judged.then.unwrap_or(self.then)) {
             (true, _) => Outcome::Kept,

@@ -1,14 +1,15 @@
 //! Rules about money and number: `max_amount`, `price_ceiling`, `max_share_of_balance`, `limit`,
 //! `rate`.
 //!
-//! Promises: sums and shares are exact. A payment in an asset that a rule cannot measure, and one
-//! of a balance that is not known, do not keep to it.
+//! Promises: sums and shares are exact, and a `limit` holds what the chain may take as a fee in the
+//! asset that is paid, too. A payment in an asset that a rule cannot measure, one of a balance that
+//! is not known, and one to several payees where a sum is each payee's own, do not keep to it.
 
 use crate::ask::{Ask, MppIntent};
 use crate::ledger::{Axis, Measure};
 use crate::money::Amount;
 use crate::rows::Protocol;
-use crate::rules::counted::{Counted, per, scope};
+use crate::rules::counted::{Counted, SEVERAL_PAYEES, is_counted, per, scope};
 use crate::rules::{Judgement, Money, Share, View};
 use crate::window::Window;
 
@@ -100,21 +101,27 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// The fee is of the same asset where it is counted with the payment.
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
         let asked = Money::of(view.ask);
+        let with_fee = asked.amount.checked_add(view.ask.fee);
+        let asked = asked.with(with_fee.unwrap_or(Amount::from_base_units(u128::MAX)));
         let measure = Measure::Amount(self.amount.symbol);
         let limit = self.amount.amount.base_units();
         let count = Counted::at(view, &self.window, measure, scope(self.by, view));
         let units = asked.amount.base_units();
         let same_asset = asked.symbol == self.amount.symbol;
         let current = Amount::from_base_units(count.current);
+        let is_counted = is_counted(self.by, view.ask);
+        let resets_at = count.room_at(units, limit).filter(|_| same_asset && is_counted);
         Judgement {
-            kept: same_asset && count.leaves_room_for(units, limit),
+            kept: same_asset && is_counted && count.leaves_room_for(units, limit),
+            errs: !is_counted,
             per: Some(per(&self.window, self.by)),
             limit: self.amount.to_string(),
             current: Some(self.amount.with(current).to_string()),
-            asked: asked.to_string(),
-            resets_at: if same_asset { count.room_at(units, limit) } else { None },
+            asked: if is_counted { asked.to_string() } else { SEVERAL_PAYEES.to_owned() },
+            resets_at,
             ..Judgement::default()
         }
     }
@@ -135,13 +142,15 @@ impl Rate {
     pub(super) fn judge(&self, view: &View<'_>) -> Judgement {
         let count = Counted::at(view, &self.window, Measure::Count, scope(self.by, view));
         let limit = u128::from(self.count);
+        let is_counted = is_counted(self.by, view.ask);
         Judgement {
-            kept: count.leaves_room_for(1, limit),
+            kept: is_counted && count.leaves_room_for(1, limit),
+            errs: !is_counted,
             per: Some(per(&self.window, self.by)),
             limit: self.count.to_string(),
             current: Some(count.current.to_string()),
-            asked: "1".to_owned(),
-            resets_at: count.room_at(1, limit),
+            asked: if is_counted { "1" } else { SEVERAL_PAYEES }.to_owned(),
+            resets_at: count.room_at(1, limit).filter(|_| is_counted),
             ..Judgement::default()
         }
     }

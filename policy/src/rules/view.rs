@@ -2,7 +2,7 @@
 
 use crate::ask::{Ask, Facts};
 use crate::decision::{Finding, Outcome};
-use crate::registry::{Counterparty, Outcomes, Payee, TrustScore};
+use crate::registry::{Counterparty, Outcomes, TrustScore};
 use crate::rules::{Policy, Then};
 use crate::subject::Subject;
 use crate::time::UnixSeconds;
@@ -29,8 +29,7 @@ impl<'a> View<'a> {
 
     /// How far who is paid is trusted: not at all without a registry.
     pub(crate) fn trust(&self) -> TrustScore {
-        let payee = Payee::of(self.ask.service, self.ask.recipient);
-        let known = self.facts.registry.zip(payee);
+        let known = self.facts.registry.zip(self.ask.counterparty());
         let score = known.map(|(registry, payee)| registry.trust_in(&payee, self.facts.experience));
         score.unwrap_or(TrustScore { base: 0, score: 0, outcomes: Outcomes::default() })
     }

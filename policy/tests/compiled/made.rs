@@ -266,7 +266,8 @@ pub(crate) fn policies(chance: &mut Chance) -> Vec<Policy> {
 }
 
 fn payment(chance: &mut Chance, at: u64) -> serde_json::Value {
-    let asset = chance.of(&ASSETS);
+    // Those of Base come first, and these are payments on Base.
+    let asset = chance.of(&ASSETS[..2]);
     let to = address(chance.below(4) + 1);
     let amount = (chance.below(1_000) + 1).to_string();
     let host = *chance.of(&HOSTS);

@@ -3,8 +3,9 @@
 
 use crate::admission::Book;
 use crate::intent::IntentId;
+use crate::money::Amount;
 use crate::party::AgentId;
-use crate::rows::{PaymentKind, SpendRow};
+use crate::rows::SpendRow;
 use crate::time::UnixSeconds;
 
 impl Book {
@@ -13,9 +14,10 @@ impl Book {
     pub fn forgo(&mut self, row: &SpendRow) {
         self.ledger.forgo(row);
         let holds = self.slots.get(&row.slot).is_some_and(|held| held.intent == row.intent);
-        if holds && row.kind != PaymentKind::X402Cancel {
+        if holds && row.kind.pays() {
             self.slots.remove(&row.slot);
         }
+        self.channels.forget_deposit(&row.intent, true);
         self.forget_if_final(&row.intent);
     }
 
@@ -26,11 +28,23 @@ impl Book {
 
     /// The chain has a payment. To be said once for each.
     pub fn note_settled(&mut self, intent: &IntentId) {
+        self.ledger.note_settled(intent);
+        self.settled(intent);
+    }
+
+    /// The chain ended the channel of a deposit, and so much of it was paid. To be said once for
+    /// each.
+    pub fn note_used(&mut self, intent: &IntentId, used: Amount) {
+        self.ledger.note_used(intent, used);
+        self.settled(intent);
+    }
+
+    fn settled(&mut self, intent: &IntentId) {
         let payee = self.intents.get(intent).and_then(|known| known.payee);
         if let Some(payee) = payee {
             self.experience.settle(payee);
         }
-        self.ledger.note_settled(intent);
+        self.channels.forget_deposit(intent, false);
         self.forget_if_final(intent);
     }
 }

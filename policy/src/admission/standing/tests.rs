@@ -13,7 +13,7 @@ use crate::fixture::{
 };
 use crate::intent::AuthenticIntent;
 use crate::ledger::{LedgerError, Measure, Scope};
-use crate::proposal::{ChainTerms, Proposal, ProposalClaim};
+use crate::proposal::{Proposal, ProposalClaim};
 use crate::refusal::Refusal;
 use crate::rows::{PolicyEpochs, SpendRow};
 use crate::rules::AuthenticPolicy;
@@ -254,10 +254,7 @@ proptest! {
         for (later, n, fee) in bids {
             now = now.plus(later);
             let proposal = bid(n, fee * 1_000_000);
-            let wei = match *proposal.terms() {
-                ChainTerms::Eip1559 { .. } => proposal.terms().fee_wei().base_units(),
-                ChainTerms::Eip3009 { .. } => 0,
-            };
+            let wei = proposal.terms().fee_wei().base_units();
             let Ok(reserved) = try_at(&policy, proposal, now, &mut book) else { continue };
             if reserved.same_again() { continue }
             let of_one = |all: &[(u64, u64, u128)]| -> u128 {

@@ -34,6 +34,9 @@ impl RecordSpend for Broken {
     fn experience(&self) -> Result<&Experience, String> {
         self.check("experience", self.inner.experience())
     }
+    fn channels(&self) -> Result<&Channels, String> {
+        self.check("channels", self.inner.channels())
+    }
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
         self.inner.refused(agent, at);
     }

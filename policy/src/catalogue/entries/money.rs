@@ -70,7 +70,10 @@ pub(super) const LIMIT: Entry = Entry {
         "MPP_MAX_PER_ENDPOINT",
         "BUDGET_ALLOCATION",
     ],
-    notes: "Not kept by a payment with which the sum in the window passes the amount.",
+    notes: "Not kept by a payment with which the sum in the window passes the amount. Counted \
+            apart by `recipient` or `category`, it refuses a charge that pays somebody beside its \
+            payee (a split of MPP): such a charge is recorded with its primary payee alone. People who \
+            are asked cannot let it pass.",
     example: "- limit: { amount: 10 USDC, per: day, calendar: America/New_York }",
 };
 
@@ -87,7 +90,8 @@ pub(super) const RATE: Entry = Entry {
         "X402_VELOCITY_PER_ENDPOINT",
         "MPP_VELOCITY_PER_ENDPOINT",
     ],
-    notes: "",
+    notes: "Counted apart by `recipient` or `category`, it refuses a charge with splits, as \
+            `limit` does.",
     example: "- rate: { count: 100, per: hour, by: endpoint }",
 };
 

@@ -34,6 +34,8 @@ With `services`, `recipients` or `categories` it grants; several such rules are 
 - A transfer is granted by an allowed *recipient*, in a rule that names no services. A list of
   services never grants a transfer.
 - Who is in an allowed *category* is granted both.
+- A charge that pays somebody beside its payee (a split of MPP) is granted only by a rule that names
+  all of them as `recipients`. Every other rule judges each of them, and the worst counts.
 
 So `allow: {services: vendors}` beside `allow: {recipients: payees}` means: pay the vendors over
 x402, whatever address they name, and transfer to the payees. An `allow` with only `assets`,

@@ -43,7 +43,8 @@ pub(super) const FREEZE: Entry = Entry {
     outcomes: HARD,
     covers: &["auto-freeze"],
     notes: "It has one of `refusals`, `failures`, `spike` and `new_payees`. What came before the \
-            agent was last stopped is not counted again.",
+            agent was last stopped is not counted again. `new_payees` refuses a charge with splits \
+            to a payee that is new, and stops nobody for it: such a payee would not be counted.",
     example: "- freeze: { refusals: 20, per: hour }",
 };
 

@@ -27,7 +27,6 @@ fn whatever_is_counted_over_is_kept_ready() {
         ("x402: { session_budget: 1 USDC }", Some((USDC, session))),
         ("mpp: { session_budget: 1 USDC }", Some((USDC, session))),
         ("mpp: { max_deposit: 1 USDC }", Some((USDC, session))),
-        ("freeze: { spike: 5x, per: hour, over: 7 }", Some((USDC, None))),
         ("freeze: { refusals: 5, per: hour }", None),
         ("max_amount: 1 USDC", None),
     ] {
@@ -36,6 +35,18 @@ fn whatever_is_counted_over_is_kept_ready() {
             expected.into_iter().map(|(measure, axis)| Line { measure, axis }).collect();
         assert_eq!(lines, expected, "{rule}");
     }
+}
+
+#[test]
+fn a_spike_is_one_of_any_asset() {
+    let lines = read("freeze: { spike: 5x, per: hour, over: 7 }").unwrap().lines();
+    let symbols: std::collections::BTreeSet<_> = ASSETS.iter().map(|a| a.symbol).collect();
+    assert_eq!(lines.len(), symbols.len());
+    assert!(
+        symbols.into_iter().all(|symbol| {
+            lines.contains(&Line { measure: Measure::Amount(symbol), axis: None })
+        })
+    );
 }
 
 #[test]

@@ -76,9 +76,7 @@ fn an_asset_that_a_rule_cannot_measure_is_refused() {
         token: Address::ZERO,
         symbol: "DAI",
         decimals: 6,
-        eip712_name: "",
-        eip712_version: "",
-        domain_separator: alloy_primitives::B256::ZERO,
+        eip3009: None,
     };
     let intent = intent(1, x402(1, VENDOR, OTHER), NOW);
     let ask = Ask { asset: &DAI, ..Ask::of(&intent).unwrap() };

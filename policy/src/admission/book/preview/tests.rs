@@ -2,7 +2,7 @@ use crate::admission::{Book, RecordSpend as _};
 use crate::evidence::VoidProof;
 use crate::fixture::{
     NOW, PAYEE, VENDOR, agent, cancel, fees, id, proposal, row as row_of, safe, settled, transfer,
-    x402,
+    units, x402,
 };
 use crate::ledger::{Measure, Scope, SpendState};
 use crate::registry::Payee;
@@ -80,4 +80,19 @@ fn what_is_proven_counts_once_however_often_it_is_told() {
         book.apply(&OutcomeRow::void(void.clone(), NOW)).unwrap();
         assert_eq!(counts(&book), (1, 1));
     }
+}
+
+#[test]
+fn a_deposit_counts_what_was_used_of_it_once_its_channel_has_ended() {
+    for (used, counts) in [(0, 0), (4, 4), (10, 10), (11, 10)] {
+        let (mut book, row) = (Book::new(), paid(1));
+        book.record(&row).unwrap();
+        book.note_used(&id(1), units(used));
+        assert_eq!((sums(&book)[0], book.state(&id(1))), (counts, Some(SpendState::Settled)));
+    }
+    let (mut book, row) = (Book::new(), paid(1));
+    book.record(&row).unwrap();
+    book.forgo(&row);
+    book.note_used(&id(1), units(4));
+    assert_eq!(sums(&book), [0, 0, 0], "what is void stays void");
 }
