@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use tercet_api::relay::{FAILURE_CHARS_MAX, FailureKind, FromNode, SealedPart};
 use tercet_policy::intent::{IntentId, SignedIntent};
-use tercet_policy::payload::FinishedPayment;
-use tercet_signer::gate::{Failure, GateError, HeldWallet, PartRequest, Signer};
+use tercet_policy::payload::{FinishedPayment, MppSignature};
+use tercet_signer::gate::{Failure, GateError, HeldWallet, PartRequest, SessionAsk, Signer};
 use tercet_signer::journal::Head;
 use tercet_signer::vault::VaultError;
 use tokio::net::TcpListener;
@@ -205,8 +205,7 @@ impl NodeHandle {
         })?;
         match self.signer.finish_payment(pending, answer).await {
             Ok(signed) => Ok(signed.payment),
-            Err(GateError::Refused(refusal)) => Err(NotPaid::Refused(refusal)),
-            Err(GateError::Failed(failure)) => Err(not_paid(&failure)),
+            Err(error) => Err(of_gate(error)),
         }
     }
 
@@ -245,6 +244,30 @@ impl NodeHandle {
     #[must_use]
     pub fn expect(&self, intent: IntentId) -> Ticket {
         self.tickets.issue(intent)
+    }
+
+    /// The address of the key that signs the vouchers of a session with this salt.
+    ///
+    /// # Errors
+    /// [`NotPaid::Failed`] at any other node than the agent's.
+    pub fn session_signer(&self, wallet: Address, salt: B256) -> Result<Address, NotPaid> {
+        self.signer.session_signer(wallet, salt).map_err(of_gate)
+    }
+
+    /// A voucher of a session's key, by this node's clock.
+    ///
+    /// # Errors
+    /// [`NotPaid::Refused`] with what stands against it.
+    pub async fn sign_voucher(&self, ask: SessionAsk) -> Result<MppSignature, NotPaid> {
+        self.signer.sign_voucher(ask, now()).await.map_err(of_gate)
+    }
+
+    /// Agrees to a channel's end, with a session's key.
+    ///
+    /// # Errors
+    /// [`NotPaid::Refused`] with what stands against it.
+    pub async fn sign_close(&self, ask: SessionAsk) -> Result<MppSignature, NotPaid> {
+        self.signer.sign_close(ask).await.map_err(of_gate)
     }
 
     /// Whether this node's part of a payment's signature may have left. Then the signature may
@@ -345,6 +368,13 @@ impl Surroundings {
             None => None,
         };
         Ok(Self { health, reconciler: Reconciler::new(config, chains, signer) })
+    }
+}
+
+fn of_gate(error: GateError) -> NotPaid {
+    match error {
+        GateError::Refused(refusal) => NotPaid::Refused(refusal),
+        GateError::Failed(failure) => not_paid(&failure),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The journal against the chain, by this node's own endpoints.
 //!
 //! Promises: a payment is called settled or void only by a proof that the chain crate read from a
-//! quorum at a safe block. The courier's word changes nothing here, and neither does a clock, but
-//! for pre-authorizations, which end by it: for payments the local one only says when to ask.
+//! quorum at a safe block; a deposit, when its channel has ended, with what the payee got of it.
+//! The courier's word changes nothing here, and neither does a clock, but for pre-authorizations,
+//! which end by it: for payments the local one only says when to ask.
 //! Does not protect against: endpoints that lie together.
 
 use std::sync::Arc;
@@ -76,7 +77,8 @@ impl Reconciler {
         let intent = row.intent;
         let recorded = match reader.fate(row, &[]).await {
             Ok(Fate::Settled(proof)) => {
-                info!(%intent, transaction = %proof.transaction(), "settled");
+                let (transaction, amount) = (proof.transaction(), proof.amount());
+                info!(%intent, %transaction, %amount, "settled");
                 self.signer.settle(proof, now()).await
             }
             Ok(Fate::Void(proof)) => {

@@ -38,6 +38,7 @@ mod answer;
 mod door;
 mod place;
 mod routes;
+mod sessions;
 mod users;
 pub mod wire;
 

@@ -28,6 +28,7 @@ mod payment;
 mod peers;
 mod presign;
 mod primes;
+mod session_key;
 mod stocking;
 mod submission;
 mod tally;
@@ -51,11 +52,13 @@ pub use self::error::{Culprit, Failure, GateError};
 pub use self::part::{Joined, PartRequest, PendingPayment, SealedPart};
 pub use self::payment::{SignRequest, SignedPayment};
 pub use self::presign::{PRESIGN_RUNS_MAX, PresignRequest};
+pub use self::session_key::SessionAsk;
 pub use self::submission::{BALANCE_MS_MAX, ReadBalance};
 pub use self::tally::{REASONS_MAX, Tally};
 
 use self::budget::Budget;
 use self::peers::Peers;
+use self::session_key::SessionKeys;
 use self::tally::Tallies;
 use crate::home::Home;
 use crate::identity::NodeIdentity;
@@ -127,6 +130,7 @@ pub struct Signer {
     keeping: tokio::sync::Mutex<()>,
     crash_at: Option<CrashPoint>,
     tallies: Tallies,
+    session_keys: Mutex<SessionKeys>,
     bug: OnceLock<String>,
     journal_fault: OnceLock<String>,
     /// The search takes every core, so groups take turns.
@@ -162,6 +166,7 @@ impl Signer {
             keeping: tokio::sync::Mutex::default(),
             crash_at: parts.crash_at,
             tallies: Tallies::default(),
+            session_keys: Mutex::default(),
             bug: OnceLock::new(),
             journal_fault: OnceLock::new(),
             searching_primes: Arc::new(tokio::sync::Semaphore::new(1)),

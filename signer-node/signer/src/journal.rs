@@ -32,13 +32,16 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use tercet_policy::admission::{AdmitError, Reserved, Submission};
+use tercet_policy::channel::Channel;
 use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze, RequestId, Signed};
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::SpendState;
+use tercet_policy::money::Amount;
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::{AgentId, NodeId};
 use tercet_policy::registry::SignedRegistry;
 use tercet_policy::report::{ReportError, SignedReport};
-use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow};
+use tercet_policy::rows::{OutcomeRow, SpendRow};
 use tercet_policy::rules::{Policy, SignedPolicy};
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -88,6 +91,7 @@ pub struct Journal {
 #[derive(Clone, Debug)]
 struct Published {
     head: Head,
+    latest: UnixSeconds,
     roll: Arc<Roll>,
 }
 
@@ -131,7 +135,8 @@ impl Journal {
 
     fn spawn(home: Arc<Home>, authority: Arc<Authority>, live: Live) -> Self {
         let roll = Arc::clone(&live.state.roll);
-        let (published, watching) = watch::channel(Published { head: live.state.head(), roll });
+        let (head, latest) = (live.state.head(), live.state.latest());
+        let (published, watching) = watch::channel(Published { head, latest, roll });
         let (commands, queue) = mpsc::channel(QUEUE_COMMANDS_MAX);
         tokio::spawn(Writer { live: Ok(live), published, _home: home }.run(queue));
         Self { commands, published: watching, authority }
@@ -148,6 +153,12 @@ impl Journal {
     pub async fn head_moved(&mut self) -> Option<Head> {
         self.published.changed().await.ok()?;
         Some(self.published.borrow_and_update().head)
+    }
+
+    /// Our time, which never runs behind that of a payment in the journal.
+    #[must_use]
+    pub fn clamp(&self, now: UnixSeconds) -> UnixSeconds {
+        self.published.borrow().latest.max(now)
     }
 
     /// Documents and wallets as of now.
@@ -197,13 +208,13 @@ impl Journal {
             .map_err(AdmitError::Journal)?
     }
 
-    /// Records that our part of a signature is about to leave. Does nothing for a cancellation,
-    /// which moves nothing.
+    /// Records that our part of a signature is about to leave. Does nothing for what moves
+    /// nothing.
     ///
     /// # Errors
     /// [`JournalError`]; our part must not leave then.
     pub async fn release(&self, row: &SpendRow, now: UnixSeconds) -> Result<(), JournalError> {
-        if row.kind == PaymentKind::X402Cancel {
+        if !row.kind.pays() {
             return Ok(());
         }
         self.record_outcome(OutcomeRow::released(row, now)).await
@@ -361,12 +372,49 @@ impl Journal {
         self.look(move |state| state.spend_state(&intent)).await
     }
 
+    /// Whether a signature for an intent may exist, by the rows alone: what moves nothing may be
+    /// signed from its row on.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the journal is sealed or closed.
+    pub async fn may_have_signed(&self, intent: IntentId) -> Result<bool, JournalError> {
+        self.look(move |state| state.may_have_signed(&intent)).await
+    }
+
     /// Finishes what is queued and closes the file. Other handles are refused afterwards.
     ///
     /// # Errors
     /// [`JournalError`] if the file did not close cleanly; every answered row is durable anyway.
     pub async fn close(&self) -> Result<(), JournalError> {
         self.ask(|reply| Command::Close { reply }).await?
+    }
+
+    /// A channel whose opening was admitted here, until its deposits are settled or void.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the journal is sealed or closed.
+    pub async fn channel(&self, id: ChannelId) -> Result<Option<Channel>, JournalError> {
+        Ok(self.look(move |state| state.channel(&id)).await??)
+    }
+
+    /// Records that the key of a channel's session agrees to its end. Do this **before** it does.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing must be signed then.
+    pub async fn agree_end(
+        &self,
+        channel: ChannelId,
+        cumulative: Amount,
+    ) -> Result<(), JournalError> {
+        self.append(Event::SessionClose { channel, cumulative }, Opened::Nothing).await
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the journal is sealed or closed.
+    pub async fn channels(&self) -> Result<Vec<Channel>, JournalError> {
+        Ok(self.look(State::channels).await??)
     }
 
     async fn append(&self, event: Event, opened: Opened) -> Result<(), JournalError> {

@@ -26,7 +26,7 @@ use super::wire::{
     AskFinish, AskPatience, AskReport, AskRequest, Begun, End, MayHaveSigned, NodeSaid,
     RequestSigned, WalletSaid,
 };
-use super::{BODY_BYTES_MAX, PATIENCE_MS_MAX, TICKET_SECONDS_MAX};
+use super::{BODY_BYTES_MAX, PATIENCE_MS_MAX, TICKET_SECONDS_MAX, sessions};
 use crate::handle::NodeHandle;
 use crate::health::Readiness;
 use crate::relay::now;
@@ -37,13 +37,13 @@ const RELAY_PATH: &str = "/v1/relay";
 
 /// The node behind the socket, as long as it runs.
 #[derive(Clone)]
-struct Desk {
+pub(super) struct Desk {
     node: Weak<NodeHandle>,
     stop: CancellationToken,
 }
 
 impl Desk {
-    fn node(&self) -> Result<Arc<NodeHandle>, Said> {
+    pub(super) fn node(&self) -> Result<Arc<NodeHandle>, Said> {
         let gone = || Said::new(ProblemCode::NodeUnavailable, "this node is stopping");
         if self.stop.is_cancelled() {
             return Err(gone());
@@ -64,6 +64,9 @@ pub(super) fn inside(node: Weak<NodeHandle>, stop: CancellationToken) -> Router 
         .route("/v1/sign/request", post(sign_request))
         .route("/v1/connected", post(connected))
         .route("/v1/wallets/{address}/wake", post(wake))
+        .route("/v1/wallets/{address}/session-signers/{salt}", get(sessions::signer))
+        .route("/v1/sessions/voucher", post(sessions::voucher))
+        .route("/v1/sessions/close", post(sessions::close))
         .route("/v1/payments/begin", post(begin))
         .route("/v1/payments/{intent}/finish", post(finish))
         .route("/v1/payments/{intent}/give-up", post(give_up))

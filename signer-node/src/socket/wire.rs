@@ -10,10 +10,12 @@ use tercet_policy::chain::Chain;
 use tercet_policy::document::NodeKeys;
 use tercet_policy::intent::PaymentIntent;
 use tercet_policy::money::Amount;
+use tercet_policy::mpp::ChannelDescriptor;
 use tercet_policy::party::AgentId;
 use tercet_policy::payload::{
     Authorization, BadWalletSignature, CancelAuthorization, Eip3009Cancel, Eip3009Payment,
-    FinishedPayment, SignedTransaction, WalletProof, WalletSignature,
+    FinishedPayment, MppSignature, MppSigned, SignedTempoTransaction, SignedTransaction,
+    WalletProof, WalletSignature,
 };
 use tercet_policy::report::ReportKind;
 use tercet_policy::time::UnixSeconds;
@@ -87,6 +89,13 @@ pub struct AskPatience {
     /// How long to wait for the coordinator, in milliseconds; at most
     /// [`PATIENCE_MS_MAX`](super::PATIENCE_MS_MAX).
     pub patience_ms: u64,
+}
+
+/// Answer of `GET /v1/wallets/{address}/session-signers/{salt}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSigner {
+    /// The address of the session's key.
+    pub address: Address,
 }
 
 /// Asked of `POST /v1/payments/{intent}/finish`.
@@ -186,6 +195,30 @@ pub enum Finished {
         /// EIP-2718 bytes.
         raw: Bytes,
     },
+    /// A Tempo transaction.
+    Tempo {
+        /// Chain.
+        chain: Chain,
+        /// Its hash, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hash: Option<B256>,
+        /// What the chain or the sponsor takes.
+        raw: Bytes,
+        /// The channel that it opens.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens: Option<ChannelDescriptor>,
+        /// Whether the service brings it to the chain.
+        for_service: bool,
+    },
+    /// A signature over typed data of MPP.
+    Mpp {
+        /// Chain.
+        chain: Chain,
+        /// What it is about.
+        about: MppSigned,
+        /// `r ‖ s ‖ v`.
+        signature: Bytes,
+    },
     /// A wallet's proof.
     Proof {
         /// The wallet.
@@ -229,6 +262,16 @@ impl From<FinishedPayment> for Finished {
             FinishedPayment::Transaction(SignedTransaction { chain, hash, raw }) => {
                 Self::Transaction { chain, hash, raw }
             }
+            FinishedPayment::Tempo(SignedTempoTransaction {
+                chain,
+                hash,
+                raw,
+                opens,
+                for_service,
+            }) => Self::Tempo { chain, hash, raw, opens, for_service },
+            FinishedPayment::Mpp(MppSignature { chain, about, signature }) => {
+                Self::Mpp { chain, about, signature: rsv(signature) }
+            }
             FinishedPayment::Proof(WalletProof { wallet, message, signature }) => {
                 Self::Proof { wallet, message, signature: rsv(signature) }
             }
@@ -264,6 +307,13 @@ impl TryFrom<Finished> for FinishedPayment {
             }
             Finished::Transaction { chain, hash, raw } => {
                 Self::Transaction(SignedTransaction { chain, hash, raw })
+            }
+            Finished::Tempo { chain, hash, raw, opens, for_service } => {
+                Self::Tempo(SignedTempoTransaction { chain, hash, raw, opens, for_service })
+            }
+            Finished::Mpp { chain, about, signature } => {
+                let signature = signature_of(&signature)?;
+                Self::Mpp(MppSignature { chain, about, signature })
             }
             Finished::Proof { wallet, message, signature } => {
                 let signature = signature_of(&signature)?;

@@ -176,7 +176,13 @@ fn told_signed(
     let SignedPayment { intent, slot, digest, payment, .. } = signed;
     let transaction = match &payment {
         FinishedPayment::Transaction(transaction) => Some(transaction.raw.clone()),
-        FinishedPayment::X402(_) | FinishedPayment::Cancel(_) | FinishedPayment::Proof(_) => None,
+        FinishedPayment::Tempo(transaction) => {
+            (!transaction.for_service).then(|| transaction.raw.clone())
+        }
+        FinishedPayment::X402(_)
+        | FinishedPayment::Cancel(_)
+        | FinishedPayment::Mpp(_)
+        | FinishedPayment::Proof(_) => None,
     };
     // Whoever sees the transaction needs no part of its signature.
     let answer = answer.filter(|_| transaction.is_none());

@@ -86,6 +86,12 @@ pub enum Failure {
         /// Its name.
         id: PresignatureId,
     },
+    /// The keys of sessions are made by the agent's own node.
+    #[error("session keys are the agent's node's")]
+    NotTheAgentsNode,
+    /// More sessions are under way than a node keeps at hand.
+    #[error("too many sessions are under way")]
+    TooManySessions,
     /// There was a bug before.
     #[error("this node refuses until it is started anew, after: {bug}")]
     Halted {
@@ -125,6 +131,8 @@ impl Failure {
             | Self::NoSuchWallet { .. }
             | Self::NotWanted { .. }
             | Self::NotAnEverydayRole
+            | Self::NotTheAgentsNode
+            | Self::TooManySessions
             | Self::AuxInUse { .. }
             | Self::AuxReplaced { .. } => Culprit::NotReady,
             Self::NoPresignature { .. } | Self::PresignatureGone { .. } => Culprit::Stock,

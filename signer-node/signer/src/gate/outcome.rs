@@ -2,7 +2,6 @@
 
 use tercet_policy::evidence::{SettledProof, VoidProof};
 use tercet_policy::intent::IntentId;
-use tercet_policy::ledger::SpendState;
 use tercet_policy::rows::{OutcomeRow, SpendRow};
 use tercet_policy::time::UnixSeconds;
 
@@ -29,8 +28,7 @@ impl Signer {
     /// Whether this node's part of a payment's signature may have left. Then the signature may
     /// exist, whatever a peer or the courier says. A journal that cannot tell means that it may.
     pub async fn may_have_signed(&self, intent: IntentId) -> bool {
-        let state = self.journal.spend_state(intent).await;
-        !matches!(state, Ok(None | Some(SpendState::Reserved | SpendState::Void)))
+        self.journal.may_have_signed(intent).await.unwrap_or(true)
     }
 
     /// Records that the chain has a payment.
@@ -38,7 +36,10 @@ impl Signer {
     /// # Errors
     /// [`JournalError::Ledger`] for an outcome that cannot follow.
     pub async fn settle(&self, proof: SettledProof, now: UnixSeconds) -> Result<(), JournalError> {
-        self.journal.record_outcome(OutcomeRow::settled(proof, now)).await
+        let intent = proof.intent();
+        self.journal.record_outcome(OutcomeRow::settled(proof, now)).await?;
+        self.note_deposit(&intent);
+        Ok(())
     }
 
     /// Records that the chain never will, which gives the reservation back.
@@ -46,7 +47,10 @@ impl Signer {
     /// # Errors
     /// [`JournalError::Ledger`] for an outcome that cannot follow.
     pub async fn void(&self, proof: VoidProof, now: UnixSeconds) -> Result<(), JournalError> {
-        self.journal.record_outcome(OutcomeRow::void(proof, now)).await
+        let intent = proof.intent();
+        self.journal.record_outcome(OutcomeRow::void(proof, now)).await?;
+        self.note_deposit(&intent);
+        Ok(())
     }
 
     /// Lets a wallet be signed for again: an operator has looked.

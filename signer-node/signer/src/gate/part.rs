@@ -307,6 +307,7 @@ impl Signer {
         let roll = self.journal.roll();
         let enrolment = self.serving(&roll, &envelope.document.agent)?;
         let intent = envelope.open_intent(&*roll, now)?;
+        self.check_voucher_signer(intent.intent())?;
         self.crash_if(CrashPoint::AfterOpen);
         let share = self.share_of(&roll, intent.intent().wallet, &intent.intent().agent).await?;
         let proposal = match claim {
@@ -326,7 +327,9 @@ impl Signer {
     ) -> Result<Reserved, GateError> {
         let Opened { roll, proposal, approvals, now, .. } = opened;
         let submission = self.submission(&roll, proposal, approvals).await;
-        Ok(self.journal.admit_part(submission, heard, now).await?)
+        let reserved = self.journal.admit_part(submission, heard, now).await?;
+        self.note_channel(reserved.row());
+        Ok(reserved)
     }
 
     /// Where this side begins on a shelf.

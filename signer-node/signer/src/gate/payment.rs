@@ -112,6 +112,7 @@ impl Signer {
         let roll = self.journal.roll();
         let enrolment = self.serving(&roll, &envelope.document.agent)?;
         let intent = envelope.open_intent(&*roll, now)?;
+        self.check_voucher_signer(intent.intent())?;
         self.crash_if(CrashPoint::AfterOpen);
         let share = self.share_of(&roll, intent.intent().wallet, &intent.intent().agent).await?;
         let proposal = Proposal::assemble(intent, &claim)?;
@@ -119,6 +120,7 @@ impl Signer {
         let context = context("sign", &[&enrolment_bytes(&enrolment)?, &subject.0]);
         let submission = self.submission(&roll, proposal, approvals).await;
         let reserved = self.journal.admit(submission, now).await?;
+        self.note_channel(reserved.row());
         Ok(Judged { enrolment, share, context, reserved })
     }
 

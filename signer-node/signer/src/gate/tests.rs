@@ -8,6 +8,7 @@ mod doubt;
 mod house;
 mod parts;
 mod primes;
+mod sessions;
 mod tables;
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,8 @@
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed};
+use tercet_policy::money::Amount;
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::AgentId;
 use tercet_policy::registry::SignedRegistry;
 use tercet_policy::report::ReportRow;
@@ -43,6 +45,8 @@ pub(super) enum Event {
     HoldOutcome(Box<HoldOutcomeRow>),
     /// An agent said what became of a payment.
     Report(Box<ReportRow>),
+    /// The key of a session agreed to the end of its channel.
+    SessionClose { channel: ChannelId, cumulative: Amount },
     /// Signing for a wallet was stopped until an operator looks.
     Stopped { wallet: Address, reason: String },
     /// An operator has looked.
@@ -87,6 +91,7 @@ impl Event {
             Self::Outcome(_)
             | Self::HoldOutcome(_)
             | Self::Report(_)
+            | Self::SessionClose { .. }
             | Self::Stopped { .. }
             | Self::Resumed { .. } => None,
         }

@@ -6,6 +6,7 @@ use tercet_policy::admission::{
     AdmitError, IntentRecord, RecordSpend, Reserved, Rulebook, SlotRecord, Submission, admit,
 };
 use tercet_policy::ask::{Ask, Facts};
+use tercet_policy::channel::{self, Channels};
 use tercet_policy::decision::{Decision, Verdict, decide, decide_higher_fee};
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::{Health, Ledger};
@@ -13,7 +14,7 @@ use tercet_policy::party::AgentId;
 use tercet_policy::proposal::Slot;
 use tercet_policy::refusal::Refusal;
 use tercet_policy::registry::{AuthenticRegistry, Experience};
-use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow, TripRow};
+use tercet_policy::rows::{OutcomeRow, SpendRow, TripRow};
 use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 
@@ -69,8 +70,8 @@ impl State {
         }
         let reserved = self.admit(submission, now, batch)?;
         let row = reserved.row();
-        // A cancellation moves nothing, so nothing of it is released.
-        if row.kind != PaymentKind::X402Cancel {
+        // What moves nothing has no state in the ledger to change.
+        if row.kind.pays() {
             let released = Event::Outcome(Box::new(OutcomeRow::released(row, now)));
             self.append(&released, Opened::Nothing, batch).map_err(AdmitError::Journal)?;
         }
@@ -121,7 +122,11 @@ impl Draft<'_> {
         now: UnixSeconds,
     ) -> Judged<Option<Decision>> {
         let proposal = &submission.proposal;
-        let ask = Ask::from(proposal.intent()).with_terms(proposal.terms());
+        let step = channel::step(
+            self.channels().map_err(AdmitError::Journal)?,
+            proposal.intent().intent(),
+        );
+        let ask = Ask::from(proposal.intent()).with_terms(proposal.terms()).with_step(step);
         let own = self.state.own_policies.iter();
         let own: Vec<&Policy> = own.filter(|own| own.applies_to(&ask)).collect();
         if own.is_empty() {
@@ -185,6 +190,10 @@ impl RecordSpend for Draft<'_> {
 
     fn experience(&self) -> Result<&Experience, JournalError> {
         Ok(self.state.book.experience()?)
+    }
+
+    fn channels(&self) -> Result<&Channels, JournalError> {
+        Ok(self.state.book.channels()?)
     }
 
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {

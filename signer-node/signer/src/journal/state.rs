@@ -8,15 +8,18 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use tercet_policy::admission::{Book, RecordSpend as _};
+use tercet_policy::channel::Channel;
 use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze};
 use tercet_policy::intent::IntentId;
-use tercet_policy::ledger::SpendState;
+use tercet_policy::ledger::{LedgerError, SpendState};
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::NodeId;
 use tercet_policy::registry::AuthenticRegistry;
 use tercet_policy::report::ReportRow;
-use tercet_policy::rows::{HoldId, HoldRow, Outcome, OutcomeRow, PaymentKind, SpendRow, TripRow};
+use tercet_policy::rows::{HoldId, HoldRow, Outcome, OutcomeRow, SpendRow, TripRow};
 use tercet_policy::rules::{AuthenticPolicy, Policy, PolicyPin as Pin, SignedPolicy};
 use tercet_policy::subject::Subject;
+use tercet_policy::time::UnixSeconds;
 
 use super::error::JournalError;
 use super::event::Event;
@@ -165,6 +168,23 @@ impl State {
         self.book.state(intent)
     }
 
+    pub(super) fn may_have_signed(&self, intent: &IntentId) -> bool {
+        self.book.may_have_signed(intent)
+    }
+
+    /// The latest moment of any payment: our time never runs behind it.
+    pub(super) fn latest(&self) -> UnixSeconds {
+        self.book.ledger().map_or(UnixSeconds(0), |ledger| ledger.clamp(UnixSeconds(0)))
+    }
+
+    pub(super) fn channel(&self, id: &ChannelId) -> Result<Option<Channel>, LedgerError> {
+        Ok(self.book.channels()?.find(id).cloned())
+    }
+
+    pub(super) fn channels(&self) -> Result<Vec<Channel>, LedgerError> {
+        Ok(self.book.channels()?.iter().map(|(_, channel)| channel.clone()).collect())
+    }
+
     #[cfg(test)]
     pub(super) fn book(&self) -> &Book {
         &self.book
@@ -190,6 +210,9 @@ impl State {
             Event::Hold(row) => self.apply_hold(row),
             Event::HoldOutcome(row) => self.apply_hold_outcome(row),
             Event::Report(row) => self.apply_report(row),
+            Event::SessionClose { channel, cumulative } => {
+                Ok(self.book.agree_end(channel, *cumulative))
+            }
             Event::Stopped { wallet, reason } => {
                 let is_news = self.roll.stopped(wallet).is_none();
                 if is_news {
@@ -231,7 +254,7 @@ impl State {
 
     fn apply_spend(&mut self, row: &SpendRow) -> Result<(), JournalError> {
         self.book.record(row)?;
-        if row.kind != PaymentKind::X402Cancel {
+        if row.kind.pays() {
             self.unsettled.insert(row.intent, row.clone());
         }
         Ok(())

@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::IntentId;
 use tercet_policy::party::NodeId;
-use tercet_policy::rows::{PaymentKind, SpendRow};
+use tercet_policy::rows::SpendRow;
 
 use super::error::{JournalError, StoreFault};
 use super::event::Event;
@@ -160,9 +160,7 @@ impl Store {
         let number = u64::try_from(row.try_get::<i64, _>("seq")?).unwrap_or_default();
         let damaged = JournalError::Tampered { row: number, what: "it is not the payment's" };
         match serde_json::from_str(row.try_get("body")?) {
-            Ok(Event::Spend(row)) if row.intent == *intent => {
-                Ok((row.kind != PaymentKind::X402Cancel).then_some(*row))
-            }
+            Ok(Event::Spend(row)) if row.intent == *intent => Ok(row.kind.pays().then_some(*row)),
             _ => Err(damaged),
         }
     }

@@ -173,7 +173,8 @@ impl Writer {
         match live.store.commit(&batch).await {
             Ok(new_executions) => {
                 let roll = Arc::clone(&live.state.roll);
-                self.published.send_replace(Published { head: live.state.head(), roll });
+                let (head, latest) = (live.state.head(), live.state.latest());
+                self.published.send_replace(Published { head, latest, roll });
                 Ok(new_executions)
             }
             Err(fault) => {

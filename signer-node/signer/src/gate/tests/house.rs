@@ -23,7 +23,7 @@ use homes::{Copied, open_signer, signer};
 
 pub(super) use courier::{Tamper, fresh, honest, wires};
 pub(super) use homes::fixture_aux;
-pub(super) use papers::{NOW, PAYEE, agent, epochs, policy_text, request, transfer, x402};
+pub(super) use papers::{NOW, PAYEE, agent, epochs, intent, policy_text, request, transfer, x402};
 
 pub(super) struct House {
     pub(super) signers: Vec<Arc<Signer>>,

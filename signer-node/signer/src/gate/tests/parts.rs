@@ -11,7 +11,7 @@ use crate::session::{Hex32, PROTOCOL_VERSION, context};
 use crate::stock::{End, Shelf, UNMATCHED_GRACE};
 use crate::tss::{PeerFault, PresignatureId, TssError};
 
-fn ours(envelope: &SignedIntent) -> PartRequest {
+pub(super) fn ours(envelope: &SignedIntent) -> PartRequest {
     PartRequest { envelope: envelope.clone(), claim: None, approvals: vec![], now: NOW }
 }
 

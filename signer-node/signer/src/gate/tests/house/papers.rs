@@ -70,7 +70,7 @@ pub(in super::super) fn transfer(wallet: Address, base_units: u128) -> PaymentIn
     intent(wallet, payment)
 }
 
-fn intent(wallet: Address, payment: Payment) -> PaymentIntent {
+pub(in super::super) fn intent(wallet: Address, payment: Payment) -> PaymentIntent {
     let mut id = [0; 32];
     id[..16].copy_from_slice(&fresh());
     PaymentIntent {
