@@ -5,6 +5,7 @@
 
 mod movement;
 mod readers;
+mod tempo;
 
 use std::fmt::Debug;
 
@@ -13,7 +14,9 @@ use async_trait::async_trait;
 use tercet_api::resource::ChainBalance;
 use tercet_policy::chain::Chain;
 use tercet_policy::money::Amount;
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::proposal::ChainTerms;
+use tercet_policy::rows::SpendRow;
 use tercet_policy::time::UnixSeconds;
 
 pub use readers::Readers;
@@ -66,6 +69,22 @@ pub enum Sighting {
         /// Its block.
         block: u64,
     },
+    /// A deposit is in its channel at a safe block; the channel is open as far as is known.
+    Deposited {
+        /// The transaction.
+        transaction: B256,
+        /// Its block.
+        block: u64,
+    },
+    /// The channel of a deposit ended at a safe block.
+    Ended {
+        /// The transaction.
+        transaction: B256,
+        /// Its block.
+        block: u64,
+        /// Base units of the deposit that the payee got.
+        settled: Amount,
+    },
     /// It can never happen any more, by evidence at a safe block.
     Void {
         /// Why, for people.
@@ -112,6 +131,15 @@ pub struct TransferWish {
     /// Account nonce.
     pub nonce: u64,
     /// The transaction we broadcast, where we have one.
+    pub transaction: Option<B256>,
+}
+
+/// A payment on Tempo that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TempoWish {
+    /// The row that it was let in with.
+    pub row: SpendRow,
+    /// Its transaction, where we have one.
     pub transaction: Option<B256>,
 }
 
@@ -203,6 +231,12 @@ pub trait Clerk: Debug + Send + Sync {
 
     /// What has become of a transfer.
     async fn transfer(&self, wish: &TransferWish) -> Result<Sighting, ClerkError>;
+
+    /// What has become of a payment on Tempo.
+    async fn tempo(&self, wish: &TempoWish) -> Result<Sighting, ClerkError>;
+
+    /// Whether a channel on Tempo holds money at the newest safe block.
+    async fn is_channel_open(&self, chain: Chain, channel: ChannelId) -> Result<bool, ClerkError>;
 
     /// What a transaction shows of a transfer that was not ours to sign.
     async fn movement(&self, wish: &MovementWish) -> Result<Movement, ClerkError>;

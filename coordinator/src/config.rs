@@ -10,13 +10,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tercet_chain::{BadEndpoints, Endpoints};
-use tercet_policy::chain::Chain;
+use tercet_policy::chain::{Chain, Family};
 use tercet_policy::document::{Authority, ContentHash, Ed25519PublicKey};
 use tercet_policy::party::NodeId;
 use url::Url;
 
 /// Largest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+/// Time between two looks at an open payment on Base, whose blocks take two seconds.
+const BASE_POLL_SECONDS: u64 = 2;
+/// Time between two looks at an open payment on Tempo, whose blocks take half a second.
+const TEMPO_POLL_SECONDS: u64 = 1;
 
 /// A coordinator's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -80,9 +84,21 @@ pub struct ChainConfig {
     /// How many of them must agree on what permits more; the smallest majority if absent.
     #[serde(default)]
     pub quorum: Option<usize>,
+    /// How often an open payment is looked up, in seconds. Without it, once in a block: every 2 on
+    /// Base, every 1 on Tempo.
+    #[serde(default)]
+    pub poll_seconds: Option<u64>,
+}
+
+impl ChainConfig {
     /// How often an open payment is looked up, in seconds.
-    #[serde(default = "two_seconds")]
-    pub poll_seconds: u64,
+    #[must_use]
+    pub fn pace_seconds(&self) -> u64 {
+        self.poll_seconds.unwrap_or(match self.id.family() {
+            Family::Base => BASE_POLL_SECONDS,
+            Family::Tempo => TEMPO_POLL_SECONDS,
+        })
+    }
 }
 
 impl std::fmt::Debug for ChainConfig {
@@ -112,8 +128,11 @@ pub struct Limits {
     pub payments_in_flight_max: usize,
     /// Payments that are not terminal, of all agents.
     pub payments_open_max: u64,
-    /// Payments that are not terminal, of one agent.
+    /// Payments that are not terminal, of one agent; deposits are counted apart.
     pub payments_open_per_agent_max: u64,
+    /// Deposits in channels that are not terminal, of one agent. Each is open as long as its
+    /// session, for up to 31 days.
+    pub deposits_open_per_agent_max: u64,
     /// Ceremonies at once.
     pub ceremonies_max: usize,
     /// How long `POST /v1/payments` waits for an outcome before it answers 202, in seconds.
@@ -137,6 +156,7 @@ impl Default for Limits {
             payments_in_flight_max: 128,
             payments_open_max: 30_000,
             payments_open_per_agent_max: 3_000,
+            deposits_open_per_agent_max: 1_000,
             ceremonies_max: 4,
             payment_wait_seconds: 20,
             request_seconds_max: 30,
@@ -146,10 +166,6 @@ impl Default for Limits {
             sign_seconds_max: 30,
         }
     }
-}
-
-const fn two_seconds() -> u64 {
-    2
 }
 
 /// Why a configuration cannot be used.
@@ -279,6 +295,7 @@ impl Limits {
             ("payments_in_flight_max", self.payments_in_flight_max as u64),
             ("payments_open_max", self.payments_open_max),
             ("payments_open_per_agent_max", self.payments_open_per_agent_max),
+            ("deposits_open_per_agent_max", self.deposits_open_per_agent_max),
             ("ceremonies_max", self.ceremonies_max as u64),
             ("payment_wait_seconds", self.payment_wait_seconds),
             ("request_seconds_max", self.request_seconds_max),

@@ -21,4 +21,5 @@ mod registry;
 mod reports;
 mod restock;
 mod resume;
+pub(crate) mod tempo;
 mod transfers;

@@ -6,6 +6,7 @@ use tercet_policy::approval::SignedApproval;
 use tercet_policy::decision::Decision;
 use tercet_policy::document::{ContentHash, Ed25519PublicKey};
 use tercet_policy::intent::{IntentId, Payment, SignedIntent};
+use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
 use tercet_policy::refusal::Refusal;
 use tercet_policy::rows::PolicyEpochs;
@@ -30,7 +31,7 @@ pub enum PaymentStatus {
     Failed,
     /// A signature exists; it may be settled by whoever holds it.
     Signed,
-    /// A transaction was handed to the chain.
+    /// A transaction was handed to the chain; a deposit is in its channel at a safe block.
     Submitted,
     /// It is not known whether it will settle; `deadline` says when it will be.
     Unknown,
@@ -102,15 +103,21 @@ pub struct PaymentView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<SigningWay>,
     /// In the answer to the request that carried the agent's part, and nowhere else: the operator's
-    /// part, sealed for the agent's node alone.
+    /// part, sealed for the agent's node alone. Never there for what the coordinator brings to the
+    /// chain (Tempo transfers, steps of leaving a channel): follow `status` and `transaction`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub answer: Option<SealedBytes>,
-    /// The transaction that carries or settled it.
+    /// The transaction that carries or settled it. For what the coordinator brings to the chain it
+    /// is known from `signed` on.
     #[schema(value_type = Option<String>)]
     pub transaction: Option<B256>,
     /// The block that settled it.
     pub block: Option<u64>,
+    /// What the payee got of a deposit, once its channel has ended; base units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub settled_amount: Option<Amount>,
     /// When an unknown outcome will be known, Unix seconds.
     #[schema(value_type = Option<u64>)]
     pub deadline: Option<UnixSeconds>,

@@ -2,13 +2,16 @@
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
-use tercet_policy::chain::Chain;
+use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed, WalletRequest};
 use tercet_policy::money::Amount;
 use tercet_policy::party::{AgentId, NodeId};
 use tercet_policy::subject::Subject;
 use tercet_policy::time::UnixSeconds;
 use utoipa::ToSchema;
+
+/// The token that has a field of its own in a balance.
+const USDC: &str = "USDC";
 
 /// `POST /v1/agents`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -160,12 +163,48 @@ pub struct ChainBalance {
     /// CAIP-2.
     #[schema(value_type = String)]
     pub chain: Chain,
-    /// Wei.
+    /// Wei; 0 on Tempo, which has no coin of its own.
     #[schema(value_type = String)]
     pub native: Amount,
-    /// USDC, base units.
+    /// USDC, base units; 0 on Tempo, where `tokens` has what there is.
     #[schema(value_type = String)]
     pub usdc: Amount,
+    /// Every token of the registry that the chain has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenBalance>,
+}
+
+/// What a wallet has of one token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenBalance {
+    /// Its contract.
+    #[schema(value_type = String)]
+    pub token: Address,
+    /// As policies write it.
+    pub symbol: String,
+    /// Decimal places of one whole unit.
+    pub decimals: u8,
+    /// Base units.
+    #[schema(value_type = String)]
+    pub amount: Amount,
+}
+
+impl ChainBalance {
+    /// A line of these tokens; USDC is among them where the chain has it.
+    #[must_use]
+    pub fn of(chain: Chain, native: Amount, tokens: Vec<TokenBalance>) -> Self {
+        let usdc = tokens.iter().find(|held| held.symbol == USDC).map(|held| held.amount);
+        Self { chain, native, usdc: usdc.unwrap_or_default(), tokens }
+    }
+}
+
+impl TokenBalance {
+    /// So much of a registered token.
+    #[must_use]
+    pub fn of(asset: &Asset, amount: Amount) -> Self {
+        let Asset { token, symbol, decimals, .. } = asset;
+        Self { token: *token, symbol: (*symbol).to_owned(), decimals: *decimals, amount }
+    }
 }
 
 /// A node that is or was connected.

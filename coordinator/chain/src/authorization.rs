@@ -10,7 +10,7 @@ use tercet_policy::evidence::{CancelledAuthorization, SafeBlock, UsedAuthorizati
 use tercet_policy::money::Amount;
 use tercet_policy::time::UnixSeconds;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, LOG_SPAN_BLOCKS};
 use crate::error::{ChainError, FailureCause, Read};
 use crate::evidence::{Finality, Measure, firmest};
 use crate::reader::ChainReader;
@@ -19,8 +19,6 @@ use crate::receipt::{
 };
 use crate::usdc::Usdc::{AuthorizationCanceled, AuthorizationUsed, authorizationStateCall};
 
-/// Blocks that one log query spans. Many servers refuse more.
-const LOG_SPAN_BLOCKS: u64 = 2_000;
 /// Most log queries for one authorization: at two seconds a block, over a day of Base.
 const LOG_QUERIES_MAX: usize = 32;
 /// Doublings that reach the first block of any chain.

@@ -61,7 +61,8 @@ enum Word {
 
 impl ChainReader {
     /// Hands `raw`, a signed transaction in its EIP-2718 form, to all endpoints at once. Safe to
-    /// repeat: the bytes are the same, and so is their effect.
+    /// repeat: the bytes are the same, and so is their effect. On Tempo an endpoint that can
+    /// (`eth_sendRawTransactionSync`) answers when it is mined.
     ///
     /// # Errors
     /// [`ChainError::BroadcastRefused`] when all that answered refuse it, [`ChainError::NoQuorum`] when

@@ -78,6 +78,12 @@ pub enum Read {
     Authorization,
     /// The fate of a transfer.
     Transfer,
+    /// The fate of a transfer or charge on Tempo.
+    Movement,
+    /// The fate of a deposit into a channel.
+    Deposit,
+    /// The state of a channel.
+    Channel,
     /// Whether anybody took a transaction.
     Broadcast,
 }
@@ -94,6 +100,9 @@ impl fmt::Display for Read {
             Self::Receipt => "receipt",
             Self::Authorization => "authorization outcome",
             Self::Transfer => "transfer outcome",
+            Self::Movement => "outcome on Tempo",
+            Self::Deposit => "outcome of a deposit",
+            Self::Channel => "channel state",
             Self::Broadcast => "broadcast",
         })
     }

@@ -10,6 +10,7 @@ use tercet_policy::time::UnixSeconds;
 use crate::authorization::{AuthorizationOutcome, AuthorizationQuery};
 use crate::error::ChainError;
 use crate::reader::ChainReader;
+use crate::tempo::TempoOutcome;
 use crate::transfer::{TransferOutcome, TransferQuery};
 
 /// How far a node's clock may be ahead of the chain's for a use to be found all the same, in seconds.
@@ -55,7 +56,8 @@ pub enum Fate {
         /// What does not fit.
         misfit: NoProof,
     },
-    /// It may still happen. Also the answer while endpoints disagree.
+    /// It may still happen, or it is a deposit in a channel that is open. Also the answer while
+    /// endpoints disagree.
     Open,
 }
 
@@ -67,7 +69,8 @@ impl ChainReader {
     /// and shows as the void of the payment that it takes back.
     ///
     /// # Errors
-    /// As for [`ChainReader::authorization_outcome`] and [`ChainReader::transfer_outcome`].
+    /// As for [`ChainReader::authorization_outcome`], [`ChainReader::transfer_outcome`] and
+    /// [`ChainReader::tempo_outcome`].
     pub async fn fate(&self, row: &SpendRow, transactions: &[B256]) -> Result<Fate, ChainError> {
         if row.chain != self.chain() {
             return Ok(Fate::Open);
@@ -100,6 +103,9 @@ impl ChainReader {
                     value: row.amount,
                 };
                 Ok(of_transfer(row, self.transfer_outcome(&query).await?))
+            }
+            (kind, _, ChainTerms::Tempo { .. }, _) if kind.pays() => {
+                Ok(of_tempo(row, self.tempo_outcome(row).await?))
             }
             _ => Ok(Fate::Open),
         }
@@ -140,6 +146,28 @@ fn of_transfer(row: &SpendRow, outcome: TransferOutcome) -> Fate {
             })
         }
         TransferOutcome::Pending { .. } => Fate::Open,
+    }
+}
+
+fn of_tempo(row: &SpendRow, outcome: TempoOutcome) -> Fate {
+    match outcome {
+        TempoOutcome::Moved { movement, finality } => {
+            judged(movement.transaction, finality, |at| {
+                SettledProof::tempo(row, &movement, at).map(Fate::Settled)
+            })
+        }
+        TempoOutcome::Diverted { movement } => {
+            Fate::Alarm { tx: movement.transaction, misfit: NoProof::OtherPayment }
+        }
+        TempoOutcome::Ended { closed, share, finality } => {
+            judged(closed.transaction, finality, |at| {
+                SettledProof::deposit(row, &closed, share, at).map(Fate::Settled)
+            })
+        }
+        TempoOutcome::NeverMined { unseen } => {
+            VoidProof::tempo(row, unseen).map_or(Fate::Open, Fate::Void)
+        }
+        TempoOutcome::InChannel { .. } | TempoOutcome::Pending { .. } => Fate::Open,
     }
 }
 

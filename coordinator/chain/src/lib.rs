@@ -22,19 +22,22 @@ mod evidence;
 mod quorum;
 mod reader;
 mod receipt;
+mod tempo;
 mod transfer;
 mod transport;
 mod usdc;
 
 pub use authorization::{AuthorizationOutcome, AuthorizationQuery};
 pub use broadcast::{Broadcast, RAW_TRANSACTION_BYTES_MAX};
+pub use endpoint::LOG_SPAN_BLOCKS;
 pub use endpoints::{BadEndpoints, ENDPOINTS_MAX, Endpoints};
 pub use error::{ChainError, EndpointFailure, FailureCause, Read};
 pub use evidence::{BlockRef, Fate, Finality};
-pub use reader::{Balances, ChainReader, FeeQuote, TRANSFER_GAS_LIMIT};
+pub use reader::{Balances, ChainReader, FeeQuote, Holdings, TRANSFER_GAS_LIMIT};
 pub use receipt::{
     ExpectedSettlement, ExpectedTransfer, Receipt, ReceiptLog, SettlementProof, TransferSeen,
     Unproven, token_transfers, verify_settlement, verify_transfer,
 };
+pub use tempo::{ChannelState, LOG_QUERIES_MAX, TempoOutcome};
 pub use transfer::{TRANSACTION_HASHES_MAX, TransferOutcome, TransferQuery};
 pub use transport::{CALL_SECONDS_MAX, RESPONSE_BYTES_MAX};

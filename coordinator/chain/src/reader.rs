@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::{BlockId, BlockNumberOrTag};
 use futures_util::future::join_all;
-use tercet_policy::chain::Chain;
+use tercet_policy::chain::{ASSETS, Asset, Chain};
 use tercet_policy::evidence::SafeBlock;
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::{MAX_FEE_PER_GAS_WEI_MAX, MAX_PRIORITY_FEE_PER_GAS_WEI_MAX};
@@ -38,10 +38,19 @@ pub struct ChainReader {
 /// What a wallet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balances {
-    /// Ether, in wei.
+    /// Ether, in wei; zero on Tempo, which has no coin of its own.
     pub native: Amount,
     /// The token, in base units.
     pub token: Amount,
+}
+
+/// What a wallet holds of everything that is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// Ether, in wei; zero on Tempo.
+    pub native: Amount,
+    /// The registered tokens that the chain has, in base units.
+    pub tokens: Vec<(&'static Asset, Amount)>,
 }
 
 /// Fees for a transaction that is to be mined soon (EIP-1559), in wei per gas, held under the ceilings
@@ -82,6 +91,31 @@ impl ChainReader {
         let given = self.ask(Read::Balances, read).await?.of_a_quorum()?;
         let least = |of: fn(&Balances) -> Amount| given.iter().map(of).min().unwrap_or_default();
         Ok(Balances { native: least(|b| b.native), token: least(|b| b.token) })
+    }
+
+    /// What `wallet` holds of every registered token. A test chain may lack one: it is left out, as
+    /// long as there is another.
+    ///
+    /// # Errors
+    /// [`ChainError`] when fewer than a quorum answer about any.
+    pub async fn holdings(&self, wallet: Address) -> Result<Holdings, ChainError> {
+        let registered = ASSETS.iter().filter(|asset| asset.chain == self.chain);
+        let asked = registered
+            .map(|asset| async move { (asset, self.balances(wallet, asset.token).await) });
+        let (mut native, mut tokens, mut missing) = (None, Vec::new(), None);
+        for (asset, held) in join_all(asked).await {
+            match held {
+                Ok(held) => {
+                    native = Some(held.native);
+                    tokens.push((asset, held.token));
+                }
+                Err(error) => missing = Some(error),
+            }
+        }
+        match (native, missing) {
+            (Some(native), _) => Ok(Holdings { native, tokens }),
+            (None, error) => Err(error.unwrap_or_else(|| self.no_quorum(Read::Balances))),
+        }
     }
 
     /// Fees for a transaction now: the middle of the answers, so that one endpoint cannot set them.

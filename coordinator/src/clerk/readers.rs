@@ -6,17 +6,19 @@ use std::fmt;
 use alloy_primitives::{Address, B256, Bytes};
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use tercet_api::resource::ChainBalance;
+use tercet_api::resource::{ChainBalance, TokenBalance};
 use tercet_chain::{
     AuthorizationOutcome, AuthorizationQuery, ChainError, ChainReader, Endpoints, Finality,
     TRANSFER_GAS_LIMIT, TransferOutcome, TransferQuery,
 };
-use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::chain::Chain;
 use tercet_policy::money::Amount;
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::proposal::ChainTerms;
 
 use super::{
-    AuthorizationWish, Clerk, ClerkError, Movement, MovementWish, Sighting, TransferWish, movement,
+    AuthorizationWish, Clerk, ClerkError, Movement, MovementWish, Sighting, TempoWish,
+    TransferWish, movement, tempo,
 };
 use crate::config::ChainConfig;
 
@@ -47,7 +49,7 @@ impl Readers {
             let endpoints = Endpoints::new(config.id, config.rpc.clone(), config.quorum)
                 .map_err(|error| bad(error.to_string()))?;
             let reader = ChainReader::new(&endpoints).map_err(|error| bad(error.to_string()))?;
-            Ok((config.id, Reader { reader, poll_seconds: config.poll_seconds }))
+            Ok((config.id, Reader { reader, poll_seconds: config.pace_seconds() }))
         };
         chains.iter().map(reader).collect::<Result<_, _>>().map(Self)
     }
@@ -84,10 +86,9 @@ impl Clerk for Readers {
     }
 
     async fn balance(&self, chain: Chain, wallet: Address) -> Result<ChainBalance, ClerkError> {
-        let usdc = Asset::by_symbol(chain, "USDC").ok_or(ClerkError::NotConfigured(chain))?;
-        let read = self.reader(chain)?.balances(wallet, usdc.token).await;
-        let balances = read.map_err(|e| error(chain, &e))?;
-        Ok(ChainBalance { chain, native: balances.native, usdc: balances.token })
+        let held = self.reader(chain)?.holdings(wallet).await.map_err(|e| error(chain, &e))?;
+        let tokens = held.tokens.into_iter().map(|(asset, amount)| TokenBalance::of(asset, amount));
+        Ok(ChainBalance::of(chain, held.native, tokens.collect()))
     }
 
     async fn token_balance(
@@ -144,6 +145,16 @@ impl Clerk for Readers {
         };
         let outcome = self.reader(wish.chain)?.transfer_outcome(&query).await;
         Ok(transfer_sighting(outcome.map_err(|e| error(wish.chain, &e))?))
+    }
+
+    async fn tempo(&self, wish: &TempoWish) -> Result<Sighting, ClerkError> {
+        let chain = wish.row.chain;
+        tempo::look(self.reader(chain)?, wish).await.map_err(|e| error(chain, &e))
+    }
+
+    async fn is_channel_open(&self, chain: Chain, channel: ChannelId) -> Result<bool, ClerkError> {
+        let state = self.reader(chain)?.channel_state(channel).await;
+        state.map(|state| state.is_open()).map_err(|e| error(chain, &e))
     }
 
     async fn movement(&self, wish: &MovementWish) -> Result<Movement, ClerkError> {

@@ -61,3 +61,17 @@ fn danger_can_be_spelled_out() {
     let text = GOOD.replace("127.0.0.1:7700", "0.0.0.0:7700");
     assert!(load(&format!("insecure_plain_http = true\n{text}")).is_ok());
 }
+
+#[test]
+fn an_open_payment_is_looked_up_once_in_a_block_unless_said_otherwise() {
+    for (chain, said, pace) in [
+        ("eip155:8453", "", 2),
+        ("eip155:4217", "", 1),
+        ("eip155:42431", "", 1),
+        ("eip155:4217", "poll_seconds = 7\n", 7),
+    ] {
+        let text = GOOD.replace("eip155:8453", chain).replace("rpc =", &format!("{said}rpc ="));
+        let config = load(&text).unwrap();
+        assert_eq!(config.chains[0].pace_seconds(), pace, "{chain} {said}");
+    }
+}

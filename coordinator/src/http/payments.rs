@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::payment::again::{self, NotAgain};
 use crate::payment::intake::{self, NotTaken, TakenIn, Wish};
 use crate::payment::running::{self, Told};
+use crate::payment::state::Kind;
 use crate::store::{PageWish, PaymentRecord};
 
 /// Payments on one page unless asked otherwise.
@@ -38,6 +39,11 @@ pub(super) const PAGE_MAX: u16 = 200;
 /// the operator's part for that node alone: in this answer and nowhere else. Where the part is of no
 /// use the nodes sign in rounds; `signed_by` says which it was. A part for what is signed already has
 /// it signed again; one for what is being signed is `429 busy`.
+///
+/// A Tempo transfer or a step of leaving a channel is the coordinator's to bring to the chain. The
+/// operator's node hands it the signed transaction then, and there is no `answer`: `transaction`
+/// has its hash from `signed` on, and `GET /v1/payments/{id}` tells what becomes of it. Asking
+/// again, with or without the part, shows the payment as it stands.
 #[utoipa::path(
     post, path = "/v1/payments", tag = "payments", request_body = CreatePayment,
     responses(
@@ -75,7 +81,7 @@ pub(super) async fn create(
             Err(conflict(&record.id()))
         }
         TakenIn::Known { record, part: Some(part) } if may_be_joined(&record) => {
-            let told = again::sign_again(&app, *record, Some(part)).await?;
+            let told = Box::pin(again::sign_again(&app, *record, Some(part))).await?;
             known(told.record, told.answer)
         }
         TakenIn::Known { record, .. } => {
@@ -103,10 +109,14 @@ fn check_part(body: &CreatePayment) -> Result<(), HttpError> {
 }
 
 /// Whether a part that comes for a stored payment is looked at: not where people are asked or it
-/// is over.
+/// is over; what moves nothing is over with its signature, which may have been lost. What we bring
+/// to the chain is never signed again: whoever asks is shown where it stands.
 fn may_be_joined(record: &PaymentRecord) -> bool {
     let status = record.state.status();
-    !status.is_terminal() && status != PaymentStatus::AwaitingApproval
+    let kind = Kind::of(&record.envelope.document.payment);
+    let statement = kind == Kind::Statement;
+    let over = status.is_terminal() && !(statement && status == PaymentStatus::Settled);
+    !over && status != PaymentStatus::AwaitingApproval && kind != Kind::Transfer
 }
 
 async fn fresh(
@@ -247,7 +257,7 @@ pub(super) async fn sign_again(
     let found = app.store().payment(&id).await?;
     let found = found.filter(|found| found.envelope.document.agent == *agent);
     let found = found.ok_or_else(|| HttpError::not_found("payment"))?;
-    let told = again::sign_again(&app, found, None).await?;
+    let told = Box::pin(again::sign_again(&app, found, None)).await?;
     Ok(Json(view(told.record)))
 }
 
@@ -334,6 +344,7 @@ pub(super) fn view(record: PaymentRecord) -> PaymentView {
         transaction: facts.transaction,
         block: facts.block,
         deadline: facts.deadline.filter(|_| !state.is_terminal()),
+        settled_amount: facts.settled_amount,
         detail: facts.detail,
         created_at,
         updated_at,

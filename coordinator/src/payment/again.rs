@@ -1,4 +1,5 @@
-//! Signing an authorization once more: same slot, same digest, so the chain takes it at most once.
+//! Signing once more what others bring to the chain, or what moves nothing: same slot, same digest,
+//! so the chain takes it at most once.
 
 use tercet_api::payment::RefusalBy;
 use tercet_api::relay::SealedPart;
@@ -30,7 +31,7 @@ pub enum NotAgain {
     Store(StoreError),
 }
 
-/// Runs one more signing session for an authorization that is or may be signed: with the part of
+/// Runs one more signing session for a payment that is or may be signed: with the part of
 /// the agent's node where it brought one that is of use, interactively where not.
 ///
 /// # Errors
@@ -45,7 +46,11 @@ pub async fn sign_again(
         (State::Signing { .. } | State::Received | State::AwaitingApproval, _) => {
             return Err(NotAgain::Busy);
         }
-        (State::Signed | State::Unknown, Kind::Authorization | Kind::Cancellation) => {}
+        (
+            State::Signed | State::Unknown,
+            Kind::Authorization | Kind::Cancellation | Kind::Deposit,
+        )
+        | (State::Settled | State::Unknown, Kind::Statement) => {}
         _ => return Err(NotAgain::Over),
     }
     let (now, expires_at) = (app.clock().now(), intent.expires_at);

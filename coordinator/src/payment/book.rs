@@ -11,20 +11,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use alloy_primitives::B256;
 use tercet_policy::admission::{AdmitError, Book, RecordSpend as _, Rulebook, Submission, admit};
 use tercet_policy::ask::{Ask, Facts};
+use tercet_policy::channel::{self, ChannelAct};
 use tercet_policy::decision::{Decision, decide};
 use tercet_policy::document::Freeze;
-use tercet_policy::intent::Payment;
+use tercet_policy::intent::PaymentIntent;
 use tercet_policy::ledger::{LEDGER_SECONDS_KEPT, LedgerError};
+use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
-use tercet_policy::proposal::{ChainTerms, Slot};
+use tercet_policy::proposal::Slot;
 use tercet_policy::refusal::Refusal;
-use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow, TripRow};
+use tercet_policy::rows::{OutcomeRow, PaymentKind, SpendRow, TransferMark, TripRow};
 use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 use tercet_policy::window::TZDB_VERSION;
 
 use super::hold;
-use super::state::State;
+use super::state::{Kind, State};
 use crate::shelf::{Judges, Shelf};
 use crate::store::{PaymentRecord, Store, StoreError};
 
@@ -103,6 +105,13 @@ impl SharedBook {
         judged(&self.lock(), bench, ask, known)
     }
 
+    /// What a voucher adds to those before it; nothing for other payments.
+    #[must_use]
+    pub fn step(&self, intent: &PaymentIntent) -> Option<Amount> {
+        let book = self.lock();
+        book.channels().ok().and_then(|channels| channel::step(channels, intent))
+    }
+
     /// Notes that the policies refused this agent something; the rule that stops it for that.
     pub fn note_refusal(
         &self,
@@ -157,7 +166,7 @@ impl SharedBook {
         let Some(row) = row(record) else { return };
         let mut book = self.lock();
         match record.state {
-            State::Signed => release(&mut book, &row, record),
+            State::Signed | State::Submitted => release(&mut book, &row, record),
             State::Refused | State::Failed => book.forgo(&row),
             State::Void => {
                 book.forgo(&row);
@@ -165,7 +174,7 @@ impl SharedBook {
             }
             State::Settled => {
                 release(&mut book, &row, record);
-                book.note_settled(&row.intent);
+                settle(&mut book, &row, record);
             }
             _ => {}
         }
@@ -184,7 +193,9 @@ pub(super) fn judged(
     }
     // A book in memory can always be read.
     let facts = Facts::known_to(book, ask.agent, bench.now).map_err(|_| none())?;
-    stopped(book, bench, ask.agent)?;
+    if ask.kind != PaymentKind::MppExit || !ask.moves_nothing {
+        stopped(book, bench, ask.agent)?;
+    }
     let facts = Facts {
         registry: bench.judges.registry.as_deref().map(|registry| registry.registry()),
         balance: known.balance,
@@ -199,12 +210,13 @@ pub(super) fn judged(
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
     /// What the wallet holds of the asset, in base units.
-    pub balance: Option<tercet_policy::money::Amount>,
+    pub balance: Option<Amount>,
     /// What people said to it.
     pub approvals: &'a [tercet_policy::approval::AuthenticApproval],
 }
 
-/// A rule that stopped the agent holds until the authority thaws it, as at the nodes.
+/// A rule that stopped the agent holds until the authority thaws it, as at the nodes; leaving a
+/// channel by force is for it, too.
 fn stopped(book: &Book, bench: &Bench<'_>, agent: &AgentId) -> Result<(), Refusal> {
     let frozen =
         |reason: &str| Refusal::AgentFrozen { agent: agent.clone(), reason: reason.to_owned() };
@@ -226,6 +238,15 @@ fn release(book: &mut Book, row: &SpendRow, record: &PaymentRecord) {
     }
 }
 
+/// A deposit counts what was used of it. What moves nothing is no payment to its payee.
+fn settle(book: &mut Book, row: &SpendRow, record: &PaymentRecord) {
+    match record.facts.settled_amount {
+        Some(used) if row.kind.is_deposit() => book.note_used(&row.intent, used),
+        _ if Kind::of(&record.envelope.document.payment) == Kind::Statement => {}
+        _ => book.note_settled(&row.intent),
+    }
+}
+
 fn replay(book: &mut Book, record: &PaymentRecord) {
     let Some(row) = row(record) else { return };
     if record.state == State::Void {
@@ -239,7 +260,7 @@ fn replay(book: &mut Book, record: &PaymentRecord) {
         State::Signed | State::Submitted => release(book, &row, record),
         State::Settled => {
             release(book, &row, record);
-            book.note_settled(&row.intent);
+            settle(book, &row, record);
         }
         _ => {}
     }
@@ -264,12 +285,12 @@ pub(crate) fn row(record: &PaymentRecord) -> Option<SpendRow> {
         endpoint: ask.endpoint,
         category: record.facts.category.clone(),
         session: ask.session.cloned(),
-        cancels: match &intent.payment {
-            Payment::X402Cancel(cancel) => Some(cancel.cancels),
-            Payment::Transfer(_) | Payment::X402Exact(_) => None,
-        },
+        cancels: ask.cancels,
         hold: None,
-        slot: slot(record, &claim.terms),
+        channel: ChannelAct::with_terms(intent, &claim.terms),
+        mark: TransferMark::of(intent),
+        fee: intent.payment.token_fee(),
+        slot: Slot::of(intent, &claim.terms),
         digest: record.facts.digest.unwrap_or(B256::ZERO),
         replaces: None,
         terms: claim.terms.clone(),
@@ -281,15 +302,4 @@ pub(crate) fn row(record: &PaymentRecord) -> Option<SpendRow> {
 
 fn let_in_at(record: &PaymentRecord) -> UnixSeconds {
     record.facts.reserved_at.unwrap_or(record.created_at)
-}
-
-fn slot(record: &PaymentRecord, terms: &ChainTerms) -> Slot {
-    let intent = &record.envelope.document;
-    let (wallet, chain) = (intent.wallet, intent.payment.chain());
-    match *terms {
-        ChainTerms::Eip3009 { nonce, .. } => {
-            Slot::Eip3009 { wallet, chain, token: intent.payment.token(), nonce }
-        }
-        ChainTerms::Eip1559 { nonce, .. } => Slot::Account { wallet, chain, nonce },
-    }
 }

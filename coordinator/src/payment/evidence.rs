@@ -7,14 +7,18 @@ use tercet_policy::intent::{Payment, X402Exact};
 use tercet_policy::proposal::{ChainTerms, eip3009_nonce};
 use tokio::time::{Instant, sleep};
 
+use super::book;
 use super::driver::Next;
-use super::lookout::pause;
-use super::state::{Event, State};
+use super::lookout::{is_in_channel, pause};
+use super::state::{Event, Kind, State};
 use crate::app::App;
-use crate::clerk::{AuthorizationWish, ClerkError, Sighting, TransferWish};
+use crate::clerk::{AuthorizationWish, ClerkError, Sighting, TempoWish, TransferWish};
 use crate::crash::CrashPoint;
 use crate::store::{Facts, PaymentRecord};
 
+/// What is said of a deposit that the chain showed and shows no longer.
+const LOST_LOGS: &str = "its channel has ended, and the endpoints have no logs of its deposit any \
+                         more; an operator must look";
 /// Time between two broadcasts of a transaction that is not mined, over the configured pace.
 const PACES_PER_BROADCAST: u64 = 15;
 
@@ -51,7 +55,7 @@ pub(super) async fn broadcast(app: &App, record: &PaymentRecord) -> Next {
 pub(super) async fn watch(app: &App, record: &PaymentRecord) -> Next {
     let chain = record.envelope.document.payment.chain();
     let pace = app.clerk().poll_seconds(chain);
-    let _watched = app.lookout().watch();
+    let _watched = app.lookout().watch(record);
     // Nobody can have brought it there yet.
     if app.clock().now() < record.updated_at.plus(pace) {
         sleep(pause(app, record)).await;
@@ -101,9 +105,14 @@ async fn rebroadcast(app: &App, record: &PaymentRecord) -> Option<Next> {
 
 fn overdue(app: &App, record: &PaymentRecord) -> Option<Next> {
     let deadline = record.facts.deadline?;
-    let late = record.state == State::Signed && app.clock().now() >= deadline;
-    let authorization = !matches!(record.envelope.document.payment, Payment::Transfer(_));
-    (late && authorization).then(|| Next::new(Event::Overdue, record.facts.clone()))
+    let news = match (record.state, Kind::of(&record.envelope.document.payment)) {
+        // A transaction of ours is broadcast until the chain decides.
+        (State::Signed, kind) => kind != Kind::Transfer,
+        (State::Unknown, kind) => kind == Kind::Statement,
+        _ => false,
+    };
+    let late = app.clock().now() >= deadline;
+    (late && news).then(|| Next::new(Event::Overdue, record.facts.clone()))
 }
 
 /// What a sighting means for this payment; none if it says nothing new.
@@ -131,6 +140,20 @@ fn verdict(record: &PaymentRecord, sighting: Sighting) -> Option<Next> {
             (facts.transaction, facts.block) = (Some(transaction), Some(block));
             facts.detail = (!cancels).then(|| "it was cancelled on chain".to_owned());
             if cancels { Event::ChainSettled } else { Event::ChainVoid }
+        }
+        Sighting::Deposited { transaction, block } => {
+            (facts.transaction, facts.block) = (Some(transaction), Some(block));
+            facts.detail = None;
+            match record.state {
+                State::Submitted if facts == record.facts => return None,
+                State::Submitted => Event::Noted,
+                _ => Event::Broadcast,
+            }
+        }
+        Sighting::Ended { transaction, block, settled } => {
+            (facts.transaction, facts.block) = (Some(transaction), Some(block));
+            (facts.settled_amount, facts.detail) = (Some(settled), None);
+            Event::ChainSettled
         }
         Sighting::Void { reason, transaction } => {
             facts.transaction = transaction.or(facts.transaction);
@@ -163,7 +186,44 @@ async fn look(app: &App, record: &PaymentRecord) -> Result<Sighting, ClerkError>
                 _ => Ok(nothing()),
             }
         }
+        Payment::TempoTransfer(_)
+        | Payment::MppCharge(_)
+        | Payment::MppOpen(_)
+        | Payment::MppTopUp(_)
+        | Payment::MppExit(_) => match tempo_wish(record) {
+            Some(wish) if is_in_channel(record) => in_channel(app, record, &wish).await,
+            Some(wish) => app.clerk().tempo(&wish).await,
+            None => Ok(nothing()),
+        },
+        // A signature that moves nothing: the chain has nothing to say.
+        Payment::MppProof(_) | Payment::MppVoucher(_) | Payment::MppClose(_) => Ok(nothing()),
     }
+}
+
+/// A deposit that was in its channel at a safe block is there for as long as the channel is open:
+/// one question, where its logs take many and may be pruned by now.
+async fn in_channel(
+    app: &App,
+    record: &PaymentRecord,
+    wish: &TempoWish,
+) -> Result<Sighting, ClerkError> {
+    let (chain, place) = (wish.row.chain, record.facts.transaction.zip(record.facts.block));
+    if let (Some((transaction, block)), Some(act)) = (place, &wish.row.channel)
+        && app.clerk().is_channel_open(chain, act.channel(chain)).await?
+    {
+        return Ok(Sighting::Deposited { transaction, block });
+    }
+    Ok(match app.clerk().tempo(wish).await? {
+        // It was there: whoever shows nothing now has lost its logs.
+        Sighting::Void { .. } => {
+            Sighting::Pending { seen: place, detail: Some(LOST_LOGS.to_owned()) }
+        }
+        other => other,
+    })
+}
+
+fn tempo_wish(record: &PaymentRecord) -> Option<TempoWish> {
+    Some(TempoWish { row: book::row(record)?, transaction: own_transaction(record) })
 }
 
 const fn nothing() -> Sighting {

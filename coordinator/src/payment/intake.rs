@@ -107,12 +107,11 @@ async fn fresh(place: Place, wish: Wish) -> Result<TakenIn, NotTaken> {
         Move { event: next.event, state, facts: next.facts }
     });
     let limits = app.limits();
-    let new = NewPayment {
-        draft,
-        first,
-        open_max: limits.payments_open_max,
-        open_per_agent_max: limits.payments_open_per_agent_max,
+    let open_per_agent_max = match Kind::of(&draft.envelope.document.payment) {
+        Kind::Deposit => limits.deposits_open_per_agent_max,
+        _ => limits.payments_open_per_agent_max,
     };
+    let new = NewPayment { draft, first, open_max: limits.payments_open_max, open_per_agent_max };
     let reserved = new.record();
     match app.store().insert_payment(new).await {
         Ok(Taken::Inserted(record)) => {

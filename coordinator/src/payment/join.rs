@@ -16,6 +16,7 @@ use tercet_policy::refusal::Refusal;
 use tokio::time::{Instant, timeout_at};
 
 use super::session::{Ask, Ended, Signed, within};
+use super::state::Kind;
 use crate::app::App;
 use crate::crash::CrashPoint;
 use crate::relay::{OpenSession, Report};
@@ -42,8 +43,8 @@ enum Reply {
     Ended(Ended),
 }
 
-/// Has the operator's node join the part that the agent's node made of an authorization. None where
-/// there is nothing to join it with, and nothing was signed.
+/// Has the operator's node join the part that the agent's node made of an intent that fixes its own
+/// terms. None where there is nothing to join it with, and nothing was signed.
 pub(super) async fn authorization(app: &App, ask: &Ask, part: SealedPart) -> Option<Ended> {
     let mut session = app.relay().open(ask.seats.only(Party::Operator)).ok()?;
     session.begin(Party::Operator, join(&session, ask, part)).ok()?;
@@ -159,15 +160,20 @@ fn joined(ask: &Ask, party: Party, outcome: Outcome) -> Ended {
     }
     let signed =
         |raw, answer| Ended::Signed(Signed { digest, raw, answer, way: SigningWay::Presignature });
+    let is_transfer = Kind::of(&ask.envelope.document.payment) == Kind::Transfer;
     match (party, transaction, answer) {
         (Party::Agent, Some(raw), None) => signed(Some(raw), None),
-        (Party::Operator, None, Some(answer)) => {
+        // We bring it to the chain; with it nobody needs the operator's part.
+        (Party::Operator, Some(raw), None) if is_transfer => signed(Some(raw), None),
+        (Party::Operator, None, Some(answer)) if !is_transfer => {
             if answer.0.is_empty() || answer.0.len() > SEALED_PART_BYTES_MAX {
                 return Ended::failed(false, "the operator's answer has not the size of one");
             }
             signed(None, Some(answer))
         }
-        (Party::Operator, ..) => Ended::failed(false, "the operator answered without its part"),
+        (Party::Operator, ..) if !is_transfer => {
+            Ended::failed(false, "the operator answered without its part")
+        }
         _ => Ended::failed(false, "no node handed the signed transaction over"),
     }
 }

@@ -8,10 +8,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tercet_policy::intent::Payment;
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::state::{Kind, State};
 use crate::app::App;
 use crate::store::PaymentRecord;
 
@@ -23,11 +23,17 @@ pub const LOOKS_PER_SECOND_MAX: u64 = 50;
 const AGE_OVER_PAUSE: u64 = 8;
 /// Longest pause, in seconds.
 const PAUSE_SECONDS_MAX: u64 = 300;
-/// How much slower than the configured pace a transfer is looked at at most: the account's next
-/// one waits for it.
+/// How much slower than the configured pace a transaction of ours is looked at at most: the
+/// account's next one, or whoever asked for it, waits for it.
 const TRANSFER_SLOWER_MAX: u64 = 5;
+/// Longest pause of a deposit that is in its channel, in seconds: when the channel ends, what was
+/// not used can be spent again. One is open for up to 31 days.
+const DEPOSIT_PAUSE_SECONDS_MAX: u64 = 120;
+/// What fills one second with looks. A deposit in its channel, which is looked at this much more
+/// seldom than others, counts as 1, and the others as [`DEPOSIT_PAUSE_SECONDS_MAX`].
+const WEIGHT_PER_SECOND: u64 = LOOKS_PER_SECOND_MAX * DEPOSIT_PAUSE_SECONDS_MAX;
 
-/// Places for looks, and how many payments are watched.
+/// Places for looks, and the weight of the payments that are watched.
 #[derive(Debug)]
 pub struct Lookout {
     places: Semaphore,
@@ -42,9 +48,10 @@ impl Default for Lookout {
 
 impl Lookout {
     /// Counts a payment among those watched, until that is dropped.
-    pub(super) fn watch(&self) -> Watched<'_> {
-        self.watched.fetch_add(1, Ordering::Relaxed);
-        Watched(self)
+    pub(super) fn watch(&self, record: &PaymentRecord) -> Watched<'_> {
+        let weight = if is_in_channel(record) { 1 } else { DEPOSIT_PAUSE_SECONDS_MAX };
+        self.watched.fetch_add(weight, Ordering::Relaxed);
+        Watched { lookout: self, weight }
     }
 
     /// Waits for a place to look from. None never comes: the places are not closed.
@@ -53,18 +60,26 @@ impl Lookout {
     }
 
     fn crowd_seconds(&self) -> u64 {
-        self.watched.load(Ordering::Relaxed) / LOOKS_PER_SECOND_MAX
+        self.watched.load(Ordering::Relaxed) / WEIGHT_PER_SECOND
     }
 }
 
 /// One payment that is watched.
 #[derive(Debug)]
-pub(super) struct Watched<'a>(&'a Lookout);
+pub(super) struct Watched<'a> {
+    lookout: &'a Lookout,
+    weight: u64,
+}
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        self.0.watched.fetch_sub(1, Ordering::Relaxed);
+        self.lookout.watched.fetch_sub(self.weight, Ordering::Relaxed);
     }
+}
+
+/// Whether the chain showed the deposit in its channel at a safe block.
+pub(super) fn is_in_channel(record: &PaymentRecord) -> bool {
+    record.state == State::Submitted && Kind::of(&record.envelope.document.payment) == Kind::Deposit
 }
 
 /// How long to wait before the next look.
@@ -77,7 +92,11 @@ pub(super) fn pause(app: &App, record: &PaymentRecord) -> Duration {
 fn pause_seconds(record: &PaymentRecord, now: UnixSeconds, pace: u64, crowd: u64) -> u64 {
     let age_since = |moment: UnixSeconds| now.0.saturating_sub(moment.0) / AGE_OVER_PAUSE;
     let slowest = PAUSE_SECONDS_MAX.max(pace);
-    if matches!(record.envelope.document.payment, Payment::Transfer(_)) {
+    if is_in_channel(record) {
+        let calm = age_since(record.updated_at).min(DEPOSIT_PAUSE_SECONDS_MAX);
+        return calm.max(pace).max(crowd).min(slowest);
+    }
+    if Kind::of(&record.envelope.document.payment) == Kind::Transfer {
         let calm = age_since(record.created_at).min(pace.saturating_mul(TRANSFER_SLOWER_MAX));
         return calm.max(pace).max(crowd).min(slowest);
     }

@@ -22,7 +22,7 @@ const PAUSE_MILLIS_MAX: u64 = 8_000;
 
 /// With what a payment is signed.
 pub(super) enum Means {
-    /// The part that the agent's node made of an authorization.
+    /// The part that the agent's node made of an intent that fixes its own terms.
     Part(SealedPart),
     /// Presignatures that both nodes may have in stock, for a transfer.
     Stock,

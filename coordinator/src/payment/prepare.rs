@@ -5,7 +5,7 @@ use std::time::Duration;
 use tercet_api::payment::RefusalBy;
 use tercet_policy::ask::Ask;
 use tercet_policy::decision::Decision;
-use tercet_policy::intent::{AuthenticIntent, Payment};
+use tercet_policy::intent::AuthenticIntent;
 use tercet_policy::party::Party;
 use tercet_policy::proposal::{ChainTerms, Proposal, ProposalClaim, terms_without_chain};
 use tercet_policy::refusal::Refusal;
@@ -223,10 +223,8 @@ fn declined(record: &PaymentRecord, refusal: Refusal) -> Next {
 /// When an unknown outcome is known at the latest: an authorization's end, and for the others the
 /// intent's, after which no honest node signs any more.
 fn deadline(record: &PaymentRecord) -> UnixSeconds {
-    match &record.envelope.document.payment {
-        Payment::X402Exact(x) => x.valid_before,
-        Payment::Transfer(_) | Payment::X402Cancel(_) => record.envelope.document.expires_at,
-    }
+    let intent = &record.envelope.document;
+    intent.payment.valid_before().unwrap_or(intent.expires_at)
 }
 
 async fn wait_for_nodes(app: &App, record: &PaymentRecord, short: bool) -> Result<(), Missing> {

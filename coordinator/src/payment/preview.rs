@@ -57,7 +57,7 @@ pub async fn preview(
     }
     // Fees are fixed with the terms, and asked about again then.
     let fee_wei = ask.fee_wei.or(Some(Amount::ZERO));
-    let ask = Ask { fee_wei, ..ask };
+    let ask = Ask { fee_wei, ..ask }.with_step(app.book().step(intent));
     let Some(judges) = app.shelf().judges(&intent.agent, intent.wallet) else {
         return Ok(no_policy(intent));
     };

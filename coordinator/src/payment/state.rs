@@ -1,7 +1,8 @@
 //! Where a payment stands and what happens next: a pure function.
 //!
 //! Promises: nothing leaves a terminal state; nothing that may have been signed becomes refused or
-//! failed; a payment whose signing ended without a clear no stays unknown until the chain speaks.
+//! failed; a payment whose signing ended without a clear no stays unknown until the chain speaks;
+//! a deposit that was in its channel at a safe block ends with the channel alone.
 //!
 //! ```text
 //! received --> awaiting approval --> signing        (or at once, where nobody is asked)
@@ -43,7 +44,7 @@ pub enum State {
     Failed,
     /// A signature exists.
     Signed,
-    /// Its transaction was handed to the chain.
+    /// Its transaction was handed to the chain; a deposit is in its channel at a safe block.
     Submitted,
     /// A signature may exist; the chain will tell.
     Unknown,
@@ -62,6 +63,10 @@ pub enum Kind {
     Authorization,
     /// A cancellation of an authorization, broadcast by whoever holds it.
     Cancellation,
+    /// Money put into a channel, which stays out until the channel ends.
+    Deposit,
+    /// A signature that moves nothing: with it, it is over.
+    Statement,
 }
 
 impl Kind {
@@ -69,9 +74,13 @@ impl Kind {
     #[must_use]
     pub const fn of(payment: &Payment) -> Self {
         match payment {
-            Payment::Transfer(_) => Self::Transfer,
-            Payment::X402Exact(_) => Self::Authorization,
+            Payment::Transfer(_) | Payment::TempoTransfer(_) | Payment::MppExit(_) => {
+                Self::Transfer
+            }
+            Payment::X402Exact(_) | Payment::MppCharge(_) => Self::Authorization,
             Payment::X402Cancel(_) => Self::Cancellation,
+            Payment::MppOpen(_) | Payment::MppTopUp(_) => Self::Deposit,
+            Payment::MppProof(_) | Payment::MppVoucher(_) | Payment::MppClose(_) => Self::Statement,
         }
     }
 }
@@ -105,9 +114,11 @@ pub enum Event {
         /// Whether there is time and a number left for another session.
         again: bool,
     },
-    /// An endpoint of the chain took the transaction.
+    /// An endpoint of the chain took the transaction, or a deposit is in its channel at a safe
+    /// block.
     Broadcast,
-    /// The endpoints refuse the transaction that they took before, and the chain does not have it.
+    /// The endpoints refuse the transaction of ours that they took before, and the chain does not
+    /// have it.
     Dropped,
     /// The authorization's end has passed by the clock; the chain has not spoken.
     Overdue,
@@ -160,10 +171,10 @@ impl State {
 pub const fn step(kind: Kind, state: State, event: Event) -> (State, Option<Effect>) {
     let next = match state {
         State::Received | State::AwaitingApproval => before_signing(state, event),
-        State::Signing { attempt, unclear } => from_signing(attempt, unclear, event),
+        State::Signing { attempt, unclear } => from_signing(kind, attempt, unclear, event),
         State::Signed => from_signed(kind, event),
-        State::Submitted => from_submitted(event),
-        State::Unknown => from_unknown(event),
+        State::Submitted => from_submitted(kind, event),
+        State::Unknown => from_unknown(kind, event),
         State::Refused | State::Failed | State::Settled | State::Void => state,
     };
     (next, effect_in(kind, next))
@@ -190,10 +201,11 @@ const fn before_signing(state: State, event: Event) -> State {
     }
 }
 
-const fn from_signing(attempt: u32, unclear: bool, event: Event) -> State {
+const fn from_signing(kind: Kind, attempt: u32, unclear: bool, event: Event) -> State {
     match event {
         // The process died in a session: nobody knows how far it came.
         Event::Resumed => State::Signing { attempt, unclear: true },
+        Event::Signature if matches!(kind, Kind::Statement) => State::Settled,
         Event::Signature => State::Signed,
         Event::NodeRefused if unclear => State::Unknown,
         Event::NodeRefused => State::Refused,
@@ -213,25 +225,32 @@ const fn from_signing(attempt: u32, unclear: bool, event: Event) -> State {
 const fn from_signed(kind: Kind, event: Event) -> State {
     match (event, kind) {
         (Event::Broadcast, Kind::Transfer) => State::Submitted,
-        (Event::Overdue, Kind::Authorization | Kind::Cancellation) => State::Unknown,
+        (Event::Overdue, Kind::Authorization | Kind::Cancellation | Kind::Deposit) => {
+            State::Unknown
+        }
+        (Event::Broadcast, Kind::Deposit) => State::Submitted,
         (Event::ChainSettled, _) => State::Settled,
         (Event::ChainVoid, _) => State::Void,
         _ => State::Signed,
     }
 }
 
-const fn from_submitted(event: Event) -> State {
-    match event {
-        Event::Dropped => State::Signed,
-        Event::ChainSettled => State::Settled,
-        Event::ChainVoid => State::Void,
+const fn from_submitted(kind: Kind, event: Event) -> State {
+    match (event, kind) {
+        (Event::Dropped, Kind::Transfer) => State::Signed,
+        (Event::ChainSettled, _) => State::Settled,
+        // It was in its channel at a safe block: a chain that shows nothing now has lost its logs.
+        (Event::ChainVoid, Kind::Deposit) => State::Submitted,
+        (Event::ChainVoid, _) => State::Void,
         _ => State::Submitted,
     }
 }
 
-const fn from_unknown(event: Event) -> State {
+const fn from_unknown(kind: Kind, event: Event) -> State {
     match event {
+        Event::Signature | Event::Overdue if matches!(kind, Kind::Statement) => State::Settled,
         Event::Signature => State::Signed,
+        Event::Broadcast if matches!(kind, Kind::Deposit) => State::Submitted,
         Event::ChainSettled => State::Settled,
         Event::ChainVoid => State::Void,
         _ => State::Unknown,

@@ -146,43 +146,51 @@ pub(super) struct Memory {
     pub open: Open,
 }
 
+/// Whose open payments are counted together: an agent's deposits, which are open for as long as
+/// their sessions, apart from all else of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Whose {
+    pub agent: AgentId,
+    pub deposits: bool,
+}
+
 /// How many payments are open, and what the flush that is not over has changed of it.
 #[derive(Debug)]
 pub(super) struct Open {
-    by_agent: HashMap<AgentId, u64>,
-    undo: Vec<(AgentId, bool)>,
+    by_agent: HashMap<Whose, u64>,
+    undo: Vec<(Whose, bool)>,
 }
 
 impl Open {
-    pub(super) fn of(&self, agent: &AgentId) -> u64 {
-        self.by_agent.get(agent).copied().unwrap_or_default()
+    pub(super) fn of(&self, whose: &Whose) -> u64 {
+        self.by_agent.get(whose).copied().unwrap_or_default()
     }
 
     pub(super) fn all(&self) -> u64 {
         self.by_agent.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    pub(super) fn opened(&mut self, agent: &AgentId) {
-        self.count(agent, true);
-        self.undo.push((agent.clone(), true));
+    pub(super) fn opened(&mut self, whose: &Whose) {
+        self.count(whose, true);
+        self.undo.push((whose.clone(), true));
     }
 
-    pub(super) fn closed(&mut self, agent: &AgentId) {
-        self.count(agent, false);
-        self.undo.push((agent.clone(), false));
+    pub(super) fn closed(&mut self, whose: &Whose) {
+        self.count(whose, false);
+        self.undo.push((whose.clone(), false));
     }
 
-    fn count(&mut self, agent: &AgentId, more: bool) {
-        let count = self.by_agent.entry(agent.clone()).or_default();
+    fn count(&mut self, whose: &Whose, more: bool) {
+        let count = self.by_agent.entry(whose.clone()).or_default();
         *count = if more { count.saturating_add(1) } else { count.saturating_sub(1) };
         if *count == 0 {
-            self.by_agent.remove(agent);
+            self.by_agent.remove(whose);
         }
     }
 
     fn undo(&mut self) {
-        while let Some((agent, opened)) = self.undo.pop() {
-            self.count(&agent, !opened);
+        while let Some((whose, opened)) = self.undo.pop() {
+            self.count(&whose, !opened);
         }
     }
 }

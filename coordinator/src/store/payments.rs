@@ -13,6 +13,7 @@ use tercet_policy::approval::SignedApproval;
 use tercet_policy::decision::Decision;
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{IntentId, SignedIntent};
+use tercet_policy::money::Amount;
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::ProposalClaim;
 use tercet_policy::registry::Category;
@@ -77,6 +78,9 @@ pub struct Facts {
     pub transaction: Option<B256>,
     /// The block it was seen in.
     pub block: Option<u64>,
+    /// What the payee got of a deposit, once its channel has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_amount: Option<Amount>,
     /// When an unknown outcome will be known.
     pub deadline: Option<UnixSeconds>,
     /// What went wrong last, for people.
@@ -116,7 +120,8 @@ pub struct NewPayment {
     pub first: Option<Move>,
     /// Most open payments of all agents.
     pub open_max: u64,
-    /// Most open payments of this agent.
+    /// Most open payments of this agent, of those that are counted with this one: deposits are
+    /// counted apart from all others.
     pub open_per_agent_max: u64,
 }
 

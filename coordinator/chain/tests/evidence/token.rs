@@ -1,7 +1,7 @@
 //! The test token behaves like USDC where a payer can tell.
 
 use alloy_primitives::{B256, Bytes, U256};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use tercet_policy::chain::Chain;
 
@@ -18,13 +18,14 @@ alloy_sol_types::sol! {
 #[tokio::test]
 async fn its_domain_is_the_pinned_one_on_both_chains() -> Result<()> {
     use alloy_sol_types::SolCall as _;
-    for chain in Chain::ALL {
+    for chain in [Chain::Base, Chain::BaseSepolia] {
         let node = BaseNode::start_with(NodeOptions { chain, ..NodeOptions::default() }).await?;
+        let domain = node.asset().eip3009.as_ref().context("no EIP-3009")?;
         let ask = |call: Vec<u8>| node.call(node.token(), Bytes::from(call));
         let separator = ask(DOMAIN_SEPARATORCall {}.abi_encode()).await?;
-        assert_eq!(separator.as_ref(), node.asset().domain_separator.as_slice(), "{chain}");
+        assert_eq!(separator.as_ref(), domain.separator.as_slice(), "{chain}");
         let name = nameCall::abi_decode_returns(&ask(nameCall {}.abi_encode()).await?)?;
-        assert_eq!(name, node.asset().eip712_name);
+        assert_eq!(name, domain.name);
         let decimals = decimalsCall::abi_decode_returns(&ask(decimalsCall {}.abi_encode()).await?)?;
         assert_eq!(decimals, node.asset().decimals);
     }

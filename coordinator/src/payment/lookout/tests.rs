@@ -1,12 +1,15 @@
 use super::*;
 use crate::payment::state::State;
 use crate::store::Facts;
-use crate::tests::records;
+use crate::tests::{records, tempo};
 
 const T: u64 = 1_700_000_000;
 
 fn record(transfer: bool) -> PaymentRecord {
-    let mut record = records::payment(transfer);
+    young(records::payment(transfer))
+}
+
+fn young(mut record: PaymentRecord) -> PaymentRecord {
     record.created_at = UnixSeconds(T);
     record.state = State::Signed;
     record.facts = Facts { deadline: Some(UnixSeconds(T + 600)), ..Facts::default() };
@@ -45,17 +48,31 @@ fn the_more_are_watched_the_less_often_each_is_looked_at() {
 
 #[test]
 fn a_transfer_that_others_wait_for_is_not_left_long() {
-    let record = record(true);
-    let pauses: Vec<_> =
-        [1, 100, 100_000].map(|at| pause_seconds(&record, UnixSeconds(T + at), 2, 0)).into();
-    assert_eq!(pauses, [2, 10, 10]);
+    for record in [record(true), young(records::of(tempo::tempo_transfer(10)))] {
+        let pauses = [1, 100, 100_000].map(|at| pause_seconds(&record, UnixSeconds(T + at), 2, 0));
+        assert_eq!(pauses, [2, 10, 10]);
+    }
+}
+
+#[test]
+fn a_deposit_in_its_channel_is_looked_at_seldom_but_for_good() {
+    let mut record = young(records::of(tempo::open(10, 25)));
+    (record.state, record.updated_at) = (State::Submitted, UnixSeconds(T));
+    let pauses =
+        [1, 80, 1_000, 2_678_400].map(|at| pause_seconds(&record, UnixSeconds(T + at), 1, 0));
+    assert_eq!(pauses, [1, 10, 120, 120]);
 }
 
 #[test]
 fn what_is_watched_is_counted_while_it_is() {
     let lookout = Lookout::default();
-    let watched: Vec<_> = (0..3 * LOOKS_PER_SECOND_MAX).map(|_| lookout.watch()).collect();
+    let record = record(false);
+    let watched: Vec<_> = (0..3 * LOOKS_PER_SECOND_MAX).map(|_| lookout.watch(&record)).collect();
     assert_eq!(lookout.crowd_seconds(), 3);
-    drop(watched);
+    let mut rests = records::of(tempo::open(10, 25));
+    rests.state = State::Submitted;
+    let resting: Vec<_> = (0..1_000).map(|_| lookout.watch(&rests)).collect();
+    assert_eq!(lookout.crowd_seconds(), 3, "a thousand sessions slow nobody down");
+    drop((watched, resting));
     assert_eq!(lookout.crowd_seconds(), 0);
 }

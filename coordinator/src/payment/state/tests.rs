@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const KINDS: [Kind; 3] = [Kind::Transfer, Kind::Authorization, Kind::Cancellation];
+const KINDS: [Kind; 5] =
+    [Kind::Transfer, Kind::Authorization, Kind::Cancellation, Kind::Deposit, Kind::Statement];
 const FRESH: State = State::Signing { attempt: 1, unclear: false };
 const DOUBTFUL: State = State::Signing { attempt: 1, unclear: true };
 const STATES: [State; 11] = [
@@ -44,8 +45,16 @@ const EVENTS: [Event; 18] = [
     Event::ChainVoid,
 ];
 
-/// Every pair that moves; all others stay where they are. None stands for every kind.
+/// Every pair that moves; all others stay where they are. None stands for every kind that no line
+/// above it names.
 const MOVES: &[(Option<Kind>, State, Event, State)] = &[
+    (Some(Kind::Statement), FRESH, Event::Signature, State::Settled),
+    (Some(Kind::Statement), DOUBTFUL, Event::Signature, State::Settled),
+    (Some(Kind::Statement), State::Unknown, Event::Signature, State::Settled),
+    (Some(Kind::Statement), State::Unknown, Event::Overdue, State::Settled),
+    (Some(Kind::Deposit), State::Signed, Event::Broadcast, State::Submitted),
+    (Some(Kind::Deposit), State::Signed, Event::Overdue, State::Unknown),
+    (Some(Kind::Deposit), State::Unknown, Event::Broadcast, State::Submitted),
     (None, State::Received, Event::Asked, State::AwaitingApproval),
     (None, State::AwaitingApproval, Event::Prepared, FRESH),
     (None, State::AwaitingApproval, Event::Declined, State::Refused),
@@ -81,8 +90,9 @@ const MOVES: &[(Option<Kind>, State, Event, State)] = &[
     (Some(Kind::Cancellation), State::Signed, Event::Overdue, State::Unknown),
     (None, State::Signed, Event::ChainSettled, State::Settled),
     (None, State::Signed, Event::ChainVoid, State::Void),
-    (None, State::Submitted, Event::Dropped, State::Signed),
+    (Some(Kind::Transfer), State::Submitted, Event::Dropped, State::Signed),
     (None, State::Submitted, Event::ChainSettled, State::Settled),
+    (Some(Kind::Deposit), State::Submitted, Event::ChainVoid, State::Submitted),
     (None, State::Submitted, Event::ChainVoid, State::Void),
     (None, State::Unknown, Event::Signature, State::Signed),
     (None, State::Unknown, Event::ChainSettled, State::Settled),

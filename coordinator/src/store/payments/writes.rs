@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Row as _, SqliteConnection};
-use tercet_policy::party::AgentId;
 
 use super::events::{self, Happened};
 use super::{Change, NewPayment, PaymentRecord, RowRef, Taken, payment};
-use crate::payment::state::State;
+use crate::payment::state::{Kind, State};
 use crate::store::ceremonies::word_of;
-use crate::store::group::{Memory, Pending, Write, Written};
+use crate::store::group::{Memory, Pending, Whose, Write, Written};
 use crate::store::{Store, StoreError, signed, to_json, unsigned, word};
 
 const INSERT: &str = "INSERT INTO payments (id, serial, agent, wallet, content_hash, envelope,
@@ -20,8 +19,10 @@ const INSERT: &str = "INSERT INTO payments (id, serial, agent, wallet, content_h
      ON CONFLICT (id) DO NOTHING RETURNING serial";
 const CHANGE: &str = "UPDATE payments SET status = ?, row = ?, version = version + 1,
          updated_at = ? WHERE id = ? AND version = ? AND status = ?";
-const OPEN_BY_AGENT: &str = "SELECT agent, count(*) AS open FROM payments
-     WHERE status NOT IN ('refused', 'failed', 'settled', 'void') GROUP BY agent";
+const OPEN_BY_AGENT: &str = "SELECT agent, count(*) AS open,
+         json_extract(envelope, '$.document.payment.kind') IN ('mpp_open', 'mpp_top_up') AS deposits
+     FROM payments WHERE status NOT IN ('refused', 'failed', 'settled', 'void')
+     GROUP BY agent, deposits";
 
 impl Store {
     /// Takes a payment in unless its id is known, in the state that it begins in.
@@ -66,12 +67,23 @@ impl Store {
     }
 }
 
-/// How many payments of each agent are open.
+/// How many payments of each agent are open, its deposits apart.
 pub(in crate::store) async fn open_by_agent(
     pool: &SqlitePool,
-) -> Result<HashMap<AgentId, u64>, StoreError> {
+) -> Result<HashMap<Whose, u64>, StoreError> {
     let rows = sqlx::query(OPEN_BY_AGENT).fetch_all(pool).await?;
-    rows.iter().map(|row| Ok((word(row, "agent")?, unsigned(row, "open")?))).collect()
+    let counted = rows.iter().map(|row| {
+        let deposits = unsigned(row, "deposits")? > 0;
+        Ok((Whose { agent: word(row, "agent")?, deposits }, unsigned(row, "open")?))
+    });
+    counted.collect()
+}
+
+/// With whose a payment is counted.
+fn whose(record: &PaymentRecord) -> Whose {
+    let intent = &record.envelope.document;
+    let deposits = Kind::of(&intent.payment) == Kind::Deposit;
+    Whose { agent: intent.agent.clone(), deposits }
 }
 
 pub(in crate::store) async fn insert(
@@ -84,7 +96,7 @@ pub(in crate::store) async fn insert(
     let id = intent.id.to_string();
     let full = !record.state.is_terminal()
         && (memory.open.all() >= new.open_max
-            || memory.open.of(&intent.agent) >= new.open_per_agent_max);
+            || memory.open.of(&whose(&record)) >= new.open_per_agent_max);
     if full {
         let known = known(connection, &id).await?;
         return Ok(Written::Taken(known.map_or(Taken::Full, Taken::Known)));
@@ -116,7 +128,7 @@ pub(in crate::store) async fn insert(
         events::append(connection, memory, &id, &moved, at).await?;
     }
     if !record.state.is_terminal() {
-        memory.open.opened(&record.envelope.document.agent);
+        memory.open.opened(&whose(&record));
     }
     Ok(Written::Taken(Taken::Inserted(Box::new(record))))
 }
@@ -154,10 +166,9 @@ pub(in crate::store) async fn change(
     let facts = &change.facts;
     let moved = Happened::Moved { event: change.event, from: from.state, to: change.state, facts };
     events::append(connection, memory, &from.id(), &moved, change.at).await?;
-    let agent = &from.envelope.document.agent;
     match (from.state.is_terminal(), change.state.is_terminal()) {
-        (false, true) => memory.open.closed(agent),
-        (true, false) => memory.open.opened(agent),
+        (false, true) => memory.open.closed(&whose(from)),
+        (true, false) => memory.open.opened(&whose(from)),
         _ => {}
     }
     Ok(Written::Changed(Box::new(changed(from, change))))

@@ -75,15 +75,14 @@ async fn signed(
 ) -> Outcome {
     let intent = envelope.document.id;
     let stored = app.store().payment(&intent).await.unwrap().unwrap();
-    let (wallet, chain) = (claim.wallet, claim.chain);
-    let (slot, transaction) = match claim.terms {
-        ChainTerms::Eip3009 { nonce, .. } => {
-            (Slot::Eip3009 { wallet, chain, token: claim.token, nonce }, None)
-        }
-        ChainTerms::Eip1559 { nonce, .. } => {
-            (Slot::Account { wallet, chain, nonce }, Some(Bytes::from(intent.0.to_vec())))
-        }
+    let slot = Slot::of(&envelope.document, &claim.terms);
+    let ours = match claim.terms {
+        ChainTerms::Eip3009 { .. } | ChainTerms::TypedData => false,
+        ChainTerms::Eip1559 { .. } => true,
+        // What answers a challenge is the service's to bring to the chain.
+        ChainTerms::Tempo { .. } => envelope.document.payment.challenge().is_none(),
     };
+    let transaction = ours.then(|| Bytes::from(intent.0.to_vec()));
     let joined = asked == Asked::Join && transaction.is_none();
     Outcome::Signed {
         intent,
