@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::exit::EXIT_TABLE;
 
-pub use operate::{Answering, Budgets, Payment, Registry};
+pub use operate::{Answering, Budgets, Payment, Registry, Session};
 pub use policy::{Backtest, Check, Diff, Explain, PayKind, Policy, Prove, Test};
 
 /// Wallets whose private key never exists, for agents and the people who answer for them.
@@ -41,7 +41,7 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the whole house on this machine: chain, three nodes, coordinator, a paid request.
+    /// Run the whole house on this machine: chains, three nodes, coordinator, paid requests.
     Demo(Demo),
     /// Make an agent's home with its identity, and print the keys to enrol.
     Init(Init),
@@ -56,11 +56,14 @@ pub enum Command {
     Wallet(Wallet),
     /// Fetch a URL and pay for it if it asks for payment.
     Fetch(Fetch),
-    /// Send USDC.
+    /// Send USDC on Base, or a stablecoin on Tempo.
     Transfer(Transfer),
     /// Look at payments, and answer where a policy asks people.
     #[command(subcommand)]
     Payment(Payment),
+    /// Look at MPP sessions, and end them.
+    #[command(subcommand)]
+    Session(Session),
     /// Where the limits of policies stand.
     Budgets(Budgets),
     /// Say who is who: sign and install the counterparty registry, look at it.
@@ -82,7 +85,7 @@ pub struct Demo {
     /// Where the group's aux info and the logs are kept between runs.
     #[arg(long, default_value = ".demo")]
     pub folder: PathBuf,
-    /// Where the chain and the official x402 peers are.
+    /// Where the chains and the official x402 and MPP peers are.
     #[arg(long, env = "TERCET_PEERS", default_value = "tests/peers")]
     pub peers: PathBuf,
 }
@@ -245,11 +248,18 @@ pub struct Fetch {
 pub struct Transfer {
     /// Who is paid.
     pub to: alloy_primitives::Address,
-    /// How much, in USDC: `0.50`.
+    /// How much of the asset: `0.50`.
     pub amount: String,
-    /// The chain.
+    /// The chain; Tempo's main net is eip155:4217.
     #[arg(long, default_value = "eip155:8453")]
     pub chain: tercet_policy::chain::Chain,
+    /// The asset; without it, USDC on Base and pathUSD on Tempo.
+    #[arg(long, value_name = "SYMBOL")]
+    pub asset: Option<String>,
+    /// On Tempo: 32 bytes that the chain shows with the transfer, as 0x and hexadecimal; without
+    /// it, bytes that name the payment.
+    #[arg(long, value_name = "HEX")]
+    pub memo: Option<alloy_primitives::B256>,
     /// The paying wallet; without it, the agent's only one.
     #[arg(long)]
     pub wallet: Option<alloy_primitives::Address>,

@@ -10,5 +10,6 @@ pub mod pay;
 pub mod payment;
 pub mod policy;
 pub mod registry;
+pub mod session;
 mod table;
 pub mod wallet;

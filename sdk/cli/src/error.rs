@@ -195,7 +195,7 @@ const fn wallet_exit(error: &tercet::Error) -> Exit {
         E::BadRequest(_) => Exit::Usage,
         E::Declined(_) | E::Refused { .. } => Exit::Refused,
         E::Unknown(_) => Exit::Unknown,
-        E::PaidNotDelivered { .. } => Exit::NotDelivered,
+        E::PaidNotDelivered { .. } | E::UnitNotDelivered { .. } => Exit::NotDelivered,
         E::Unreachable { .. } => Exit::Unreachable,
         E::Journal(_) | E::NotReady(_) => Exit::Setup,
         _ => Exit::Failure,
@@ -213,6 +213,10 @@ fn wallet_next(error: &tercet::Error) -> String {
             open.intent
         ),
         E::PaidNotDelivered { .. } => "Turn to the merchant with the transaction.".into(),
+        E::UnitNotDelivered { .. } => {
+            "Call again: the same voucher pays for it. `tercet session list` shows what is lost."
+                .into()
+        }
         E::NotPaid { .. } => "Nothing was paid; call again if you like.".into(),
         E::Unreachable { .. } => {
             "Nothing was signed. Check the URL, and the chain endpoints with `tercet doctor`."
@@ -230,6 +234,9 @@ fn wallet_more(error: &tercet::Error) -> Value {
         E::PaidNotDelivered { receipt } => json!({ "receipt": receipt }),
         E::NotSigned { intent, retryable, .. } => {
             json!({ "payment": intent, "retryable": retryable })
+        }
+        E::UnitNotDelivered { channel, ahead, .. } => {
+            json!({ "channel": channel, "ahead": ahead })
         }
         E::NotPaid { intent, .. } => json!({ "payment": intent }),
         _ => Value::Null,

@@ -43,6 +43,7 @@ pub async fn run(args: Args, console: &Console) -> Result<Answer, CliError> {
             Box::pin(command::pay::transfer(transfer, &args, console)).await
         }
         Command::Payment(command) => command::payment::run(command, &args).await,
+        Command::Session(command) => Box::pin(command::session::run(command, &args)).await,
         Command::Budgets(asked) => command::budgets::run(asked, &args).await,
         Command::Registry(command) => command::registry::run(command, &args).await,
         Command::Policy(command) => command::policy::run(command, &args).await,

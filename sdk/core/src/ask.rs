@@ -1,10 +1,10 @@
 //! A request that may be paid for: checked before anything is sent, and the same every time it is
 //! sent.
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Request, Url};
 use sha2::{Digest as _, Sha256};
-use tercet_policy::declared::{Declared, HttpMethod, PaymentFlow};
+use tercet_policy::declared::{Declared, HttpMethod, PaymentFlow, SessionName};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::Service;
 
@@ -13,6 +13,11 @@ use crate::error::{BadRequest, Declined};
 use crate::journal::RequestKey;
 use crate::net;
 use crate::wire::{Challenge, PAYMENT_SIGNATURE, PaymentHeader, X_PAYMENT};
+
+/// Says which payments of MPP are made.
+const ACCEPT_PAYMENT: &str = "accept-payment";
+/// Header of a credential, where the challenge wants it there.
+const PAYMENT_AUTHORIZATION: &str = "payment-authorization";
 
 /// A checked request.
 #[derive(Debug)]
@@ -29,10 +34,13 @@ impl Ask {
         declaration: Declaration,
         private_hosts: bool,
     ) -> Result<Self, BadRequest> {
-        for header in [PAYMENT_SIGNATURE, X_PAYMENT] {
+        for header in [PAYMENT_SIGNATURE, X_PAYMENT, PAYMENT_AUTHORIZATION] {
             if request.headers().contains_key(header) {
                 return Err(BadRequest::Header { header: header.to_owned() });
             }
+        }
+        if carries_credential(request.headers()) {
+            return Err(BadRequest::Header { header: AUTHORIZATION.to_string() });
         }
         check_url(request.url(), private_hosts)?;
         let service = Service::of(request.url().as_str()).map_err(|_| BadRequest::Url)?;
@@ -52,6 +60,14 @@ impl Ask {
     pub(crate) fn declared(&self, flow: PaymentFlow) -> Declared {
         let method = self.declared_method();
         Declared { method, flow: Some(flow), ..self.declaration.clone().into() }
+    }
+
+    /// What the intent that opens a session declares; policies count a session under its name, which
+    /// is this one where the agent gives none.
+    pub(crate) fn declared_in(&self, session: SessionName) -> Declared {
+        let declared: Declared = self.declaration.clone().into();
+        let session = declared.session.clone().or(Some(session));
+        Declared { method: self.declared_method(), session, ..declared }
     }
 
     /// The method as an intent declares it; nothing for one that policies do not name.
@@ -89,15 +105,27 @@ impl Ask {
         self.method().is_idempotent()
     }
 
+    /// Whether the caller's own credentials travel with it.
+    pub(crate) fn has_authorization(&self) -> bool {
+        self.request.headers().contains_key(AUTHORIZATION)
+    }
+
+    /// Says which payments of MPP are made here, unless the caller said so: the newer clients and
+    /// servers speak of payment only where it was asked for.
+    pub(crate) fn accept_payment(&mut self, accepted: &'static str) {
+        let headers = self.request.headers_mut();
+        headers.entry(ACCEPT_PAYMENT).or_insert(HeaderValue::from_static(accepted));
+    }
+
     pub(crate) fn unpaid(&self) -> Result<Request, BadRequest> {
         self.request.try_clone().ok_or(BadRequest::Body)
     }
 
     pub(crate) fn paid(&self, header: &PaymentHeader) -> Result<Request, BadRequest> {
         let mut request = self.unpaid()?;
-        let bad = || BadRequest::Header { header: PAYMENT_SIGNATURE.to_owned() };
+        let bad = || BadRequest::Header { header: header.name().to_owned() };
         let value: HeaderValue = header.expose().ok_or_else(bad)?;
-        request.headers_mut().insert(PAYMENT_SIGNATURE, value);
+        request.headers_mut().insert(header.name(), value);
         Ok(request)
     }
 
@@ -118,6 +146,14 @@ impl Ask {
         let offered = offered.chars().filter(char::is_ascii_graphic).take(256).collect();
         Err(Declined::OtherResource { asked: self.url().to_string(), offered })
     }
+}
+
+/// Whether `Authorization` carries a payment, which is not the caller's to make.
+fn carries_credential(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let scheme = value.as_bytes().split(|b| *b == b' ').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"payment")
+    })
 }
 
 fn check_url(url: &Url, private_hosts: bool) -> Result<(), BadRequest> {

@@ -3,7 +3,7 @@
 //! ```text
 //! request -> 402 -> choose -> journal -> sign -> request + header -> evidence -> receipt
 //! ```
-//! Promises: one intent, one EIP-3009 nonce; the row is on disk before anything is signed; an equal
+//! Promises: one intent, one payment (x402: one EIP-3009 nonce; MPP: one challenge, one transaction); the row is on disk before anything is signed; an equal
 //! request goes on with the open intent instead of beginning another; a paid request is sent to the
 //! URL that was asked for and is never redirected; what is said of settlement comes from the chain.
 //!
@@ -14,32 +14,43 @@
 //! can be paid what it quoted, once; the loss is named in [`Error::PaidNotDelivered`].
 
 mod conclude;
-mod flights;
+mod made;
 mod receive;
 mod reconcile;
+mod select;
 mod send;
+
+pub(crate) use self::receive::{Head, Received, is_event_stream, rebuild, receive};
 
 use std::sync::Arc;
 
 use alloy_primitives::Address;
+use reqwest::header::HeaderMap;
 use reqwest::{Request, Response, StatusCode};
 use tercet_api::payment::SigningWay;
-use tercet_policy::intent::{INTENT_VERSION, IntentId, Payment, PaymentIntent, X402Exact};
+use tercet_policy::intent::{INTENT_VERSION, IntentId, PaymentIntent};
 use tercet_policy::party::AgentId;
-use tercet_policy::proposal::eip3009_nonce;
 use tokio::time::timeout;
 
-use self::flights::Flights;
+use self::made::header_of;
 pub use self::reconcile::Standing;
+use self::select::{Prepared, Selected};
 use crate::ask::Ask;
-use crate::choose::{Choice, choose};
 use crate::declare::Declaration;
 use crate::error::{Declined, Error, OutcomeUnknown};
-use crate::journal::{Journal, NotBegun, Purchase, State};
+use crate::journal::{Journal, NotBegun, Purchase, RequestKey, State};
+use crate::lanes::Lanes;
+use crate::mpp::session::Sessions;
+use crate::mpp::{MppChoice, SessionChoice, VoucherSigner};
 use crate::receipt::Receipt;
 use crate::rules::{CHALLENGE_AGE_SECONDS_MAX, FetchRules, VALIDITY_SECONDS_MIN};
 use crate::seam::{Clock, Evidence, Fate, PayError, Payer, Signed};
 use crate::wire::{Challenge, PaymentHeader};
+
+/// What is said to be paid by MPP.
+const MPP_ACCEPTED: &str = "tempo/session, tempo/charge";
+/// The same, without anybody who signs vouchers.
+const MPP_CHARGES_ACCEPTED: &str = "tempo/charge";
 
 /// What a buyer is put together from.
 pub struct BuyerParts {
@@ -53,6 +64,8 @@ pub struct BuyerParts {
     pub journal: Journal,
     /// Who signs.
     pub payer: Arc<dyn Payer>,
+    /// Who signs the vouchers of MPP sessions; nobody where none are to be opened.
+    pub vouchers: Option<Arc<dyn VoucherSigner>>,
     /// Who has seen the chain.
     pub evidence: Arc<dyn Evidence>,
     /// The time of day.
@@ -63,7 +76,8 @@ pub struct BuyerParts {
 pub struct Buyer {
     parts: BuyerParts,
     http: reqwest::Client,
-    flights: Flights,
+    flights: Lanes<RequestKey>,
+    sessions: Option<Sessions>,
 }
 
 /// What a fetch brought.
@@ -82,7 +96,20 @@ impl Buyer {
     /// [`Error::NotReady`] if no HTTP client can be made.
     pub fn new(parts: BuyerParts) -> Result<Self, Error> {
         let http = send::http_client(&parts.rules)?;
-        Ok(Self { parts, http, flights: Flights::default() })
+        let sessions = Sessions::new(&parts, &http);
+        Ok(Self { parts, http, flights: Lanes::default(), sessions })
+    }
+
+    /// Its MPP sessions; nothing where nobody signs vouchers.
+    #[must_use]
+    pub const fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
+    }
+
+    /// Where purchases and sessions are written down.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.parts.journal
     }
 
     /// Fetches a resource, and pays for it once if the service asks and the rules agree.
@@ -105,7 +132,11 @@ impl Buyer {
         request: Request,
         declaration: Declaration,
     ) -> Result<Fetched, Error> {
-        let ask = Ask::new(request, declaration, self.parts.rules.allow_private_hosts)?;
+        let mut ask = Ask::new(request, declaration, self.parts.rules.allow_private_hosts)?;
+        if self.parts.rules.pays_on_tempo() {
+            let sessions = self.sessions.is_some();
+            ask.accept_payment(if sessions { MPP_ACCEPTED } else { MPP_CHARGES_ACCEPTED });
+        }
         let _flight = self.flights.enter(ask.key()).await;
         for mut purchase in self.parts.journal.pending(&ask.key()).await? {
             match (self.look(&mut purchase).await?, purchase.state) {
@@ -124,40 +155,51 @@ impl Buyer {
         if response.status() != StatusCode::PAYMENT_REQUIRED {
             return Ok(Fetched { response, receipt: None });
         }
-        let challenge = read_challenge(&response)?;
+        let headers = response.headers().clone();
         // A merchant that drips its challenge's body is not waited for.
         let _ = timeout(self.parts.rules.patience.unpaid(), receive::drain(&mut response)).await;
-        ask.check_resource(&challenge)?;
-        if !challenge.extensions_required().is_empty() {
-            let extensions = challenge.extensions_required().to_vec();
-            return Err(Declined::ExtensionRequired { extensions }.into());
-        }
-        let choice = choose(&challenge, self.parts.wallet, &self.parts.rules)
-            .map_err(|skipped| Declined::NothingAcceptable { skipped })?;
-        let purchase = self.begin(ask, &challenge, choice).await?;
+        let id = fresh_intent_id()?;
+        let prepared = match self.select(ask, &headers).await? {
+            Selected::X402(offer) => self.prepare_x402(ask, &id, *offer),
+            Selected::Mpp(choice) => match *choice {
+                MppChoice::Charge(charge) => self.prepare_charge(ask, &charge)?,
+                MppChoice::Session(session) => return self.buy_in_session(ask, session).await,
+            },
+        };
+        let purchase = self.begin(ask, id, prepared).await?;
         self.pay(ask, purchase, Attempt::First).await
     }
 
-    async fn begin(
-        &self,
-        ask: &Ask,
-        challenge: &Challenge,
-        choice: Choice,
-    ) -> Result<Purchase, Error> {
-        let intent = self.intent(ask, &choice)?;
-        let nonce =
-            eip3009_nonce(choice.asset.chain, choice.asset.token, intent.wallet, &intent.id);
+    async fn buy_in_session(&self, ask: &Ask, choice: SessionChoice) -> Result<Fetched, Error> {
+        let Some(sessions) = &self.sessions else {
+            return Err(Error::NotReady("nobody signs vouchers here".to_owned()));
+        };
+        Box::pin(sessions.buy(ask, choice)).await
+    }
+
+    async fn begin(&self, ask: &Ask, id: IntentId, prepared: Prepared) -> Result<Purchase, Error> {
+        let now = self.parts.clock.now();
+        let intent = PaymentIntent {
+            version: INTENT_VERSION,
+            id,
+            agent: self.parts.agent.clone(),
+            wallet: self.parts.wallet,
+            payment: prepared.payment,
+            declared: ask.declared(prepared.flow),
+            created_at: now,
+            expires_at: prepared.ends,
+        };
         let purchase = Purchase {
-            created_at: intent.created_at,
+            created_at: now,
             intent,
             request_key: ask.key(),
             method: ask.method().to_string(),
             url: ask.url().to_string(),
             body_sha256: ask.body_sha256(),
             service: ask.service().clone(),
-            requirement: choice.requirement,
-            resource: challenge.resource().map(ToOwned::to_owned),
-            nonce,
+            requirement: prepared.requirement,
+            resource: prepared.resource,
+            nonce: prepared.nonce,
             state: State::Chosen,
             header_sha256: None,
             status: None,
@@ -168,30 +210,6 @@ impl Buyer {
             Err(NotBegun::Declined(why)) => Err(why.into()),
             Err(NotBegun::Journal(error)) => Err(error.into()),
         }
-    }
-
-    fn intent(&self, ask: &Ask, choice: &Choice) -> Result<PaymentIntent, Error> {
-        let now = self.parts.clock.now();
-        let valid_before = now.plus(choice.validity_seconds);
-        Ok(PaymentIntent {
-            version: INTENT_VERSION,
-            id: fresh_intent_id()?,
-            agent: self.parts.agent.clone(),
-            wallet: self.parts.wallet,
-            payment: Payment::X402Exact(X402Exact {
-                chain: choice.asset.chain,
-                token: choice.asset.token,
-                to: choice.pay_to,
-                amount: choice.amount,
-                valid_before,
-                resource: ask.url().to_string(),
-                service: ask.service().clone(),
-            }),
-            declared: ask.declared(choice.flow),
-            created_at: now,
-            // An authorization that can no longer be used is not worth signing.
-            expires_at: valid_before,
-        })
     }
 
     /// Goes on with an intent whose outcome is open, as long as there is time for it.
@@ -233,12 +251,9 @@ impl Buyer {
         let failed =
             |detail: &str| Error::NotSigned { intent, retryable: false, detail: detail.to_owned() };
         match made {
-            Ok(Signed { payment, by }) if is_of(&payment, purchase) => {
-                PaymentHeader::new(&purchase.requirement, purchase.resource.as_deref(), &payment)
-                    .map(|payment| Signed { payment, by })
-                    .map_err(|_| failed("the payment has no JSON form"))
-            }
-            Ok(_) => Err(failed("the signed authorization is not the intent's")),
+            Ok(Signed { payment, by }) => header_of(purchase, &payment)
+                .map(|payment| Signed { payment, by })
+                .ok_or_else(|| failed("what was signed is not the intent's")),
             Err(PayError::Refused { refusals }) => {
                 if attempt == Attempt::First {
                     let now = self.parts.clock.now();
@@ -246,9 +261,8 @@ impl Buyer {
                 }
                 Err(Error::Refused { intent, refusals })
             }
-            Err(PayError::Failed { retryable, detail }) => {
-                Err(Error::NotSigned { intent, retryable, detail })
-            }
+            // What is not refused may be signed all the same: the row stays until the chain tells.
+            Err(error) => Err(Error::of_payer(intent, error)),
         }
     }
 
@@ -289,27 +303,21 @@ pub(crate) fn fresh_intent_id() -> Result<IntentId, Error> {
     Ok(IntentId(id))
 }
 
-fn read_challenge(response: &Response) -> Result<Challenge, Declined> {
-    let age = response.headers().get(reqwest::header::AGE);
-    let age_seconds = age.map_or(0, |age| {
+fn read_challenge(headers: &HeaderMap) -> Result<Challenge, Declined> {
+    check_age(headers)?;
+    Challenge::read(headers).map_err(|problem| Declined::NoChallenge { problem })
+}
+
+/// A challenge out of a cache is somebody else's.
+fn check_age(headers: &HeaderMap) -> Result<(), Declined> {
+    let age_seconds = headers.get(reqwest::header::AGE).map_or(0, |age| {
         age.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX)
     });
     let limit_seconds = CHALLENGE_AGE_SECONDS_MAX;
     if age_seconds > limit_seconds {
         return Err(Declined::StaleChallenge { age_seconds, limit_seconds });
     }
-    Challenge::read(response.headers()).map_err(|problem| Declined::NoChallenge { problem })
-}
-
-/// Whether what came back is the authorization of this intent and of no other.
-fn is_of(payment: &tercet_policy::payload::Eip3009Payment, purchase: &Purchase) -> bool {
-    let made = &payment.authorization;
-    purchase.authorized().is_some_and(|wanted| {
-        (payment.chain, payment.token) == (wanted.chain, wanted.token)
-            && (made.from, made.to, made.value) == (wanted.from, wanted.to, wanted.value)
-            && (made.nonce, made.valid_before) == (wanted.nonce, wanted.valid_before)
-            && made.valid_after.0 == 0
-    })
+    Ok(())
 }
 
 fn unknown(purchase: &Purchase, status: Option<u16>, reason: Option<String>) -> Error {

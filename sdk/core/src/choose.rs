@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::declared::PaymentFlow;
+use tercet_policy::intent::Service;
 use tercet_policy::money::Amount;
 
 use crate::rules::FetchRules;
@@ -39,7 +40,7 @@ pub struct Choice {
 /// A requirement that is not paid, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    /// Its place in the merchant's list, from 0.
+    /// Its place in the merchant's list, from 0; MPP's challenges come after x402's requirements.
     pub entry: usize,
     /// Why.
     pub why: Unacceptable,
@@ -115,6 +116,62 @@ pub enum Unacceptable {
     Payee {
         /// What was given.
         given: String,
+    },
+    /// An MPP challenge that does not read.
+    #[error("the challenge does not read: {what}")]
+    Challenge {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A method or an intent of MPP that is not paid.
+    #[error("MPP {given:?} is not paid; \"tempo/charge\" and \"tempo/session\" are")]
+    MppMethod {
+        /// What was given.
+        given: String,
+    },
+    /// The challenge is of another realm than the host that was asked.
+    #[error("the challenge is of realm {given:?}, and the host is {host}")]
+    Realm {
+        /// What was given.
+        given: String,
+        /// Who was asked.
+        host: Service,
+    },
+    /// The challenge is over, is so soon, or never would be.
+    #[error("a challenge that expires at {given:?} is not answered")]
+    Expires {
+        /// What was given.
+        given: String,
+    },
+    /// The challenge is bound to another body than was sent.
+    #[error("the challenge is bound to another request body")]
+    OtherBody,
+    /// The credential would take the place of the caller's own `Authorization`.
+    #[error("the credential would replace the caller's Authorization header")]
+    CallersAuthorization,
+    /// A session protocol from before TIP-1034, or an unknown one.
+    #[error("session protocol {given:?} is not opened; only \"v2\" is")]
+    SessionProtocol {
+        /// What was given.
+        given: String,
+    },
+    /// An escrow of the service's own.
+    #[error("escrow {given:?} is not the channel reserve")]
+    Escrow {
+        /// What was given.
+        given: String,
+    },
+    /// Payees beside the primary one that the rules do not list, or that take it all.
+    #[error("the splits are not paid: {what}")]
+    Splits {
+        /// What is wrong with them.
+        what: String,
+    },
+    /// The rules open no session with this asset, or there is nobody to sign vouchers.
+    #[error("no session is opened with {symbol}")]
+    NoSessions {
+        /// The asset.
+        symbol: String,
     },
     /// Too short to be worth signing, or no whole number of seconds.
     #[error("an authorization of {given} seconds is not signed for")]
@@ -228,7 +285,10 @@ fn asset(fields: &Map<String, Value>, rules: &FetchRules) -> Result<&'static Ass
 
 /// A server's word about the domain is a cross-check of the pinned one and nothing more.
 fn check_domain(extra: &Map<String, Value>, asset: &Asset) -> Result<(), Unacceptable> {
-    let pins = [("name", asset.eip712_name), ("version", asset.eip712_version)];
+    let Some(domain) = &asset.eip3009 else {
+        return Err(Unacceptable::Token { given: word(&asset.token.to_string()) });
+    };
+    let pins = [("name", domain.name), ("version", domain.version)];
     for (field, pinned) in pins {
         match optional_text(extra, field)? {
             Some(given) if given != pinned => {
@@ -283,7 +343,7 @@ fn validity(fields: &Map<String, Value>, rules: &FetchRules) -> Result<u64, Unac
 }
 
 /// `0x` and 40 digits; in mixed case only with the right checksum (EIP-55).
-fn address(text: &str) -> Option<Address> {
+pub(crate) fn address(text: &str) -> Option<Address> {
     let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40)?;
     let mut bytes = [0u8; 20];
     hex::decode_to_slice(digits, &mut bytes).ok()?;
@@ -309,7 +369,7 @@ fn optional_text<'a>(
 }
 
 /// A stranger's text, cut and without anything but plain printable ASCII.
-fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(WORD_CHARS_MAX).collect()
 }
 

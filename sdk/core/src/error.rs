@@ -6,12 +6,15 @@ use tercet_api::payment::RefusalBy;
 use tercet_policy::chain::Chain;
 use tercet_policy::intent::{IntentId, Service};
 use tercet_policy::money::Amount;
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::time::UnixSeconds;
 
 use crate::choose::Skipped;
 use crate::client::ClientError;
 use crate::journal::JournalError;
+use crate::mpp::Overdemand;
 use crate::receipt::Receipt;
+use crate::seam::PayError;
 use crate::wire::BadHeader;
 
 /// Why a payment did not come to a good end.
@@ -43,6 +46,15 @@ pub enum Error {
         /// What happened.
         detail: String,
     },
+    /// Ask the authority, or do without: people must approve the payment, and it ends before they
+    /// could. Nothing was sent.
+    #[error("intent {intent} needs people to approve it, and ends at {ends}")]
+    NeedsApproval {
+        /// The intent.
+        intent: IntentId,
+        /// When it ends.
+        ends: UnixSeconds,
+    },
     /// Wait: the payment was sent and it is not known whether it will settle. Calling again, or
     /// `resume` after the deadline, goes on with the same intent.
     #[error("{0}")]
@@ -53,6 +65,16 @@ pub enum Error {
     PaidNotDelivered {
         /// The payment.
         receipt: Box<Receipt>,
+    },
+    /// Call again: the unit did not come, and the same voucher pays for it then.
+    #[error("a unit of the session on channel {channel} did not come")]
+    UnitNotDelivered {
+        /// The session's channel.
+        channel: ChannelId,
+        /// Base units that are paid and not delivered.
+        ahead: Amount,
+        /// HTTP status of the answer, if there was one.
+        status: Option<u16>,
     },
     /// Call again if you like: the chain proves that the payment will never settle.
     #[error("intent {intent} was not paid and never will be: {cause}")]
@@ -81,6 +103,17 @@ pub enum Error {
 
 fn listed(refusals: &[RefusalBy]) -> String {
     refusals.iter().map(|r| format!("; {}: {}", r.by, r.refusal)).collect()
+}
+
+impl Error {
+    /// Why an intent was not signed.
+    pub(crate) fn of_payer(intent: IntentId, error: PayError) -> Self {
+        match error {
+            PayError::Refused { refusals } => Self::Refused { intent, refusals },
+            PayError::NeedsApproval { ends } => Self::NeedsApproval { intent, ends },
+            PayError::Failed { retryable, detail } => Self::NotSigned { intent, retryable, detail },
+        }
+    }
 }
 
 impl From<Declined> for Error {
@@ -191,6 +224,64 @@ pub enum Declined {
         spent: Amount,
         /// Asked now.
         asked: Amount,
+    },
+    /// Too many sessions at once.
+    #[error("{open} sessions are open, the limit is {limit}")]
+    TooManySessions {
+        /// How many.
+        open: u32,
+        /// The limit.
+        limit: u32,
+    },
+    /// Another buyer over the same journal opened a session with the service. Asked again, the
+    /// request is paid from that one.
+    #[error("a session on channel {channel} was opened meanwhile: ask again to draw on it")]
+    AlreadyOpened {
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// A stream, or a request of another process, draws on the session: another request would be
+    /// taken for the unit that is paid ahead. Ask again when that one is done.
+    #[error("a stream or another process draws on channel {channel}: end it, or ask again later")]
+    SessionStreams {
+        /// The session's channel.
+        channel: ChannelId,
+    },
+    /// The session's budget is used up.
+    #[error("the session would need {asked} base units in all, its budget is {limit}")]
+    SessionBudget {
+        /// Needed in all.
+        asked: Amount,
+        /// The budget.
+        limit: Amount,
+    },
+    /// The service asks for other terms than its session was opened with.
+    #[error("the terms are not those of the session on channel {channel}: close it first")]
+    TermsChanged {
+        /// The session's channel.
+        channel: ChannelId,
+    },
+    /// A session with the service is being ended, and nothing more is put into it.
+    #[error("the session on channel {channel} is ending")]
+    SessionEnding {
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// The service wants more than its deliveries are worth.
+    #[error("on channel {channel}, {demand}")]
+    Overdemand {
+        /// The session's channel.
+        channel: ChannelId,
+        /// What it wants, and what is allowed.
+        demand: Overdemand,
+    },
+    /// So much was paid and not delivered that the session is ended.
+    #[error("on channel {channel}, {lost} base units were paid and not delivered: it is ended")]
+    TooMuchLost {
+        /// The session's channel.
+        channel: ChannelId,
+        /// Paid and not delivered.
+        lost: Amount,
     },
     /// Too many purchases within a minute.
     #[error("{begun} purchases were begun within a minute, the limit is {limit}")]

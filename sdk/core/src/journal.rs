@@ -16,6 +16,7 @@
 
 mod begin;
 mod row;
+mod sessions;
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -28,9 +29,11 @@ use sqlx::sqlite::{
 use tercet_policy::chain::Chain;
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{IntentId, Service};
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::time::UnixSeconds;
 
 pub use self::row::{BadRow, Purchase, RequestKey, State};
+pub(crate) use self::sessions::Keeping;
 
 use crate::error::Declined;
 use crate::receipt::Receipt;
@@ -80,6 +83,12 @@ pub enum JournalError {
         intent: IntentId,
         /// The state it was read in.
         expected: State,
+    },
+    /// Somebody else changed the session meanwhile.
+    #[error("the session of channel {channel} has changed meanwhile")]
+    SessionOvertaken {
+        /// The channel.
+        channel: ChannelId,
     },
 }
 

@@ -30,6 +30,8 @@ pub mod client;
 pub mod declare;
 pub mod error;
 pub mod journal;
+mod lanes;
+pub mod mpp;
 mod net;
 pub mod node;
 pub mod receipt;

@@ -15,17 +15,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use tercet_api::auth::{RequestParts, SignatureHeaders};
 use tercet_api::problem::Problem;
 use tercet_api::relay::{FailureKind, SealedPart};
 use tercet_policy::document::{DocumentError, NodeKeys, Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
-use tercet_policy::payload::FinishedPayment;
+use tercet_policy::payload::{FinishedPayment, MppSignature};
 use tercet_policy::report::{ReportKind, SignedReport};
 use tercet_policy::time::UnixSeconds;
-use tercet_signer::gate::HeldWallet;
+use tercet_signer::gate::{HeldWallet, SessionAsk};
 use tercet_signer_node::{NotPaid, Readiness, Ticket};
 
 pub use self::beside::Beside;
@@ -89,6 +89,15 @@ pub trait AgentNode: Send + Sync + fmt::Debug {
 
     /// Says that nothing came of a part, for a reason that says nothing of the stock.
     async fn forget(&self, intent: IntentId);
+
+    /// The address of the key that signs the vouchers of a session of this wallet with this salt.
+    async fn session_signer(&self, wallet: Address, salt: B256) -> Result<Address, NodeError>;
+
+    /// A voucher of a session's key, for a channel whose opening the node admitted.
+    async fn sign_voucher(&self, ask: SessionAsk) -> Result<MppSignature, NodeError>;
+
+    /// Agrees to a channel's end with the session's key.
+    async fn sign_close(&self, ask: SessionAsk) -> Result<MppSignature, NodeError>;
 
     /// Keeps a wallet's stock of presignatures warm from now on. A wish; nothing depends on it.
     async fn wake(&self, wallet: Address);

@@ -7,6 +7,7 @@ use tercet_policy::chain::{Asset, Chain};
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{IntentId, Payment, PaymentIntent};
 use tercet_policy::money::Amount;
+use tercet_policy::payload::{charge_memo, transfer_memo};
 use tercet_policy::time::UnixSeconds;
 
 use crate::seam::{Finality, Settlement};
@@ -34,6 +35,10 @@ pub struct Receipt {
     /// EIP-3009 nonce, for an x402 payment: with the wallet it names the payment on chain, which a
     /// transaction alone does not, as one may carry several payments.
     pub nonce: Option<B256>,
+    /// The memo on Tempo: of a charge it names the challenge; of a transfer it is the caller's, or
+    /// names the intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memo: Option<B256>,
     /// How it was signed: with a presignature in one round trip, or in rounds between the nodes.
     /// Nothing where this process did not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,6 +115,7 @@ impl Receipt {
             token,
             chain,
             nonce: nonce(intent),
+            memo: memo(intent),
             signed_by: None,
             transaction: None,
             block: None,
@@ -119,6 +125,13 @@ impl Receipt {
             resource: None,
             at,
         }
+    }
+
+    /// The receipt of a part of what its intent put aside: one unit of a session.
+    pub(crate) fn set_amount(&mut self, amount: Amount) {
+        let decimals = Asset::find(self.chain, self.token).map_or(0, |asset| asset.decimals);
+        self.amount = amount;
+        self.price = format!("{} {}", amount.to_decimal(decimals), self.asset);
     }
 
     /// The receipt with what the chain shows.
@@ -139,6 +152,14 @@ impl Receipt {
     }
 }
 
+fn memo(intent: &PaymentIntent) -> Option<B256> {
+    match &intent.payment {
+        Payment::MppCharge(charge) => Some(charge_memo(charge)),
+        Payment::TempoTransfer(t) => Some(t.memo.unwrap_or_else(|| transfer_memo(&intent.id))),
+        _ => None,
+    }
+}
+
 fn nonce(intent: &PaymentIntent) -> Option<B256> {
     match &intent.payment {
         Payment::X402Exact(x) => Some(tercet_policy::proposal::eip3009_nonce(
@@ -147,6 +168,6 @@ fn nonce(intent: &PaymentIntent) -> Option<B256> {
             intent.wallet,
             &intent.id,
         )),
-        Payment::X402Cancel(_) | Payment::Transfer(_) => None,
+        _ => None,
     }
 }

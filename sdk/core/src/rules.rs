@@ -1,15 +1,19 @@
 //! The agent's own rules for buying over HTTP. They can only make the agent pickier: what the
 //! authority's policy refuses is refused by the signer nodes, whatever stands here.
 
+mod mpp;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
-use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::chain::{Asset, Chain, Family};
 use tercet_policy::intent::Service;
 use tercet_policy::money::{Amount, BadAmount};
+
+pub use self::mpp::MppRules;
 
 /// Longest time an authorization may be usable, in seconds, whatever the merchant or the rules say.
 pub const VALIDITY_SECONDS_MAX: u64 = 300;
@@ -27,7 +31,8 @@ pub const RESOURCE_HASHED_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FetchRules {
-    /// Most that one request may cost, as `"0.50 USDC"`; no other asset is paid. Default `1 USDC`.
+    /// Most that one request may cost, as `"0.50 USDC"`; no other asset is paid but those of
+    /// [`MppRules::max_prices`]. Default `1 USDC`.
     pub max_price: Price,
     /// Chains to pay on, in order of preference at equal price. Default: Base main net alone.
     pub chains: Vec<Chain>,
@@ -50,6 +55,8 @@ pub struct FetchRules {
     /// Whether to ask services at addresses of private networks, by number or by name. Default no:
     /// a URL from outside must not reach what only this machine can reach.
     pub allow_private_hosts: bool,
+    /// Charges and sessions on Tempo.
+    pub mpp: MppRules,
     /// How long to wait for whom.
     pub patience: Patience,
 }
@@ -66,6 +73,7 @@ impl Default for FetchRules {
             payees: BTreeMap::new(),
             rotating_payees: BTreeSet::new(),
             allow_private_hosts: false,
+            mpp: MppRules::default(),
             patience: Patience::default(),
         }
     }
@@ -78,6 +86,18 @@ impl FetchRules {
     pub fn validity(&self, asked: u64) -> Option<u64> {
         let longest = self.max_validity_seconds.clamp(VALIDITY_SECONDS_MIN, VALIDITY_SECONDS_MAX);
         (asked >= VALIDITY_SECONDS_MIN).then_some(asked.min(longest))
+    }
+
+    /// Whether any chain is one that MPP is paid on.
+    #[must_use]
+    pub fn pays_on_tempo(&self) -> bool {
+        self.chains.iter().any(|chain| chain.family() == Family::Tempo)
+    }
+
+    /// Most that one request may cost in this asset; nothing for an asset that is not paid with.
+    #[must_use]
+    pub fn price_limit(&self, asset: &Asset) -> Option<Amount> {
+        self.max_price.in_units_of(asset).or_else(|| self.mpp.max_price(asset))
     }
 }
 
@@ -194,6 +214,13 @@ pub enum BadPrice {
 }
 
 impl Price {
+    /// The asset and its base units on a chain that has it.
+    #[must_use]
+    pub fn on(&self, chain: Chain) -> Option<(&'static Asset, Amount)> {
+        let asset = Asset::by_symbol(chain, &self.symbol)?;
+        Some((asset, self.in_units_of(asset)?))
+    }
+
     /// The price in base units of an asset; nothing for an asset of another symbol.
     #[must_use]
     pub fn in_units_of(&self, asset: &Asset) -> Option<Amount> {

@@ -9,7 +9,8 @@ use tercet_api::payment::{RefusalBy, SigningWay};
 use tercet_policy::chain::Chain;
 use tercet_policy::intent::{PaymentIntent, SignedIntent};
 use tercet_policy::money::Amount;
-use tercet_policy::payload::Eip3009Payment;
+use tercet_policy::mpp::ChannelId;
+use tercet_policy::payload::FinishedPayment;
 use tercet_policy::report::ReportKind;
 use tercet_policy::time::UnixSeconds;
 
@@ -22,12 +23,20 @@ pub trait Payer: Send + Sync {
     /// [`PayError::Failed`] for an intent without canonical form, and where the node is away.
     async fn sign(&self, intent: PaymentIntent) -> Result<SignedIntent, PayError>;
 
-    /// The wallet's authorization for an x402 intent. The same intent may be given again, after a
-    /// crash for one, and yields the same authorization under a new signature.
+    /// What the wallet signs for an intent: an authorization, a transaction or a proof. The same
+    /// intent may be given again, after a crash for one, and yields the same under a new signature.
     ///
     /// # Errors
     /// [`PayError`].
-    async fn authorize(&self, intent: SignedIntent) -> Result<Signed<Eip3009Payment>, PayError>;
+    async fn authorize(&self, intent: SignedIntent) -> Result<Signed<FinishedPayment>, PayError>;
+
+    /// Has an intent signed that the coordinator brings to the chain: a transfer, or a step of a
+    /// forced exit. Nothing comes back, as the chain tells what becomes of it; the same intent may
+    /// be given again.
+    ///
+    /// # Errors
+    /// [`PayError`].
+    async fn submit(&self, intent: SignedIntent) -> Result<(), PayError>;
 
     /// Tells the coordinator what became of a payment that no chain can tell. It lowers the trust
     /// in who was paid; the same report again changes nothing.
@@ -55,6 +64,12 @@ pub enum PayError {
         /// Every reason, and whose.
         refusals: Vec<RefusalBy>,
     },
+    /// People must approve it, and it ends before they could.
+    #[error("people must approve it, and it ends at {ends}")]
+    NeedsApproval {
+        /// When it ends.
+        ends: UnixSeconds,
+    },
     /// Something did not work; the same intent may be tried again where `retryable`.
     #[error("{detail}")]
     Failed {
@@ -72,7 +87,7 @@ fn listed(refusals: &[RefusalBy]) -> String {
 /// Answers questions about the chain.
 #[async_trait]
 pub trait Evidence: Send + Sync {
-    /// What became of an authorization.
+    /// What became of an authorization or a charge.
     ///
     /// # Errors
     /// [`EvidenceUnavailable`]; nothing may then be concluded.
@@ -87,6 +102,54 @@ pub trait Evidence: Send + Sync {
         transaction: B256,
         authorized: &Authorized,
     ) -> Result<Option<Settlement>, EvidenceUnavailable>;
+
+    /// What became of a deposit: an intent that opens a channel or puts more into one.
+    ///
+    /// # Errors
+    /// [`EvidenceUnavailable`]; nothing may then be concluded.
+    async fn deposit(&self, intent: &PaymentIntent) -> Result<DepositFate, EvidenceUnavailable>;
+
+    /// What the channel reserve keeps of a channel, in a block that a quorum holds to be safe.
+    ///
+    /// # Errors
+    /// [`EvidenceUnavailable`]; nothing may then be concluded.
+    async fn channel(
+        &self,
+        chain: Chain,
+        channel: ChannelId,
+    ) -> Result<ChannelSeen, EvidenceUnavailable>;
+}
+
+/// What became of a deposit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fate", rename_all = "snake_case")]
+pub enum DepositFate {
+    /// It is in its channel.
+    InChannel,
+    /// The channel is over.
+    Ended {
+        /// Base units of this deposit that the payee got.
+        share: Amount,
+        /// Base units that the payee got of the channel in all.
+        settled: Amount,
+    },
+    /// It was never mined, and never will be.
+    Void,
+    /// It may still be mined, or the block that shows it is not safe yet.
+    Open,
+}
+
+/// What the chain shows of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelSeen {
+    /// Base units that were put in; zero for a channel that is over or never was.
+    pub deposit: Amount,
+    /// Base units that the payee took out of it.
+    pub settled: Amount,
+    /// When its end was asked for by force.
+    pub close_requested_at: Option<UnixSeconds>,
+    /// The time of the block that shows this.
+    pub at: UnixSeconds,
 }
 
 /// No endpoint answers, or they disagree.
@@ -97,7 +160,7 @@ pub struct EvidenceUnavailable {
     pub detail: String,
 }
 
-/// An authorization whose fate is asked for.
+/// An authorization, or a charge on Tempo, whose fate is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authorized {
     /// Chain.
@@ -106,14 +169,16 @@ pub struct Authorized {
     pub token: Address,
     /// The wallet.
     pub from: Address,
-    /// The payee.
+    /// The payee; of a charge with splits the primary one.
     pub to: Address,
-    /// Base units.
+    /// Base units, of a charge with splits those of the primary payee.
     pub value: Amount,
-    /// EIP-3009 nonce.
+    /// What names it on its chain: an EIP-3009 nonce on Base, the memo of a transfer on Tempo.
     pub nonce: B256,
     /// First second in which it is no longer usable.
     pub valid_before: UnixSeconds,
+    /// What its transaction says of its beginning, on Tempo; it tells like ones apart.
+    pub valid_after: UnixSeconds,
     /// When its intent was made: it cannot have been used earlier, but for clocks that differ.
     pub since: UnixSeconds,
 }

@@ -13,9 +13,13 @@
 
 mod config;
 mod evidence;
+#[cfg(test)]
+mod fixture;
 mod house;
+mod janitor;
 mod pay;
 mod payer;
+mod tempo;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,8 +29,9 @@ use alloy_primitives::Address;
 use reqwest::{IntoUrl, Method, Request};
 use tercet_api::payment::PaymentPage;
 use tercet_api::resource::ChainBalance;
-use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::chain::Chain;
 use tercet_policy::intent::{IntentId, Service};
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::AgentId;
 use tercet_policy::report::ReportKind;
 use tercet_signer_node::Readiness;
@@ -36,14 +41,16 @@ pub use self::evidence::ChainEvidence;
 pub use self::pay::{PAYMENT_SECONDS_MAX, Paid};
 
 use self::house::House;
+use self::janitor::Janitor;
 use self::payer::HousedPayer;
 use crate::buyer::{Buyer, BuyerParts, Fetched, Standing};
 use crate::client::{Client, Credentials, PaymentsAsked};
 use crate::declare::Declaration;
 use crate::error::{BadRequest, Error};
 use crate::journal::{Journal, Purchase};
+use crate::mpp::{Session, Sessions, Tended};
 use crate::node::AsAgent;
-use crate::seam::{PayError, Payer as _, SystemClock};
+use crate::seam::{Payer as _, SystemClock};
 
 /// A wallet, open.
 pub struct Wallet {
@@ -55,6 +62,7 @@ pub struct Wallet {
     house: House,
     agent: AgentId,
     address: Address,
+    janitor: Option<Janitor>,
 }
 
 impl Wallet {
@@ -91,6 +99,7 @@ impl Wallet {
         rooms: Rooms,
     ) -> Result<Self, Error> {
         let Rooms { agent, address, client, journal } = rooms;
+        let pays_on_tempo = config.rules.pays_on_tempo();
         let payer = Arc::new(HousedPayer::new(Arc::clone(&house.node), client.clone()));
         let parts = BuyerParts {
             wallet: address,
@@ -98,6 +107,7 @@ impl Wallet {
             rules: config.rules,
             journal: journal.clone(),
             payer: Arc::clone(&payer) as _,
+            vouchers: Some(Arc::clone(&payer) as _),
             evidence: Arc::clone(&evidence) as _,
             clock: Arc::new(SystemClock),
         };
@@ -109,7 +119,12 @@ impl Wallet {
                 return Err(error);
             }
         };
-        let wallet = Self { buyer, payer, evidence, client, journal, house, agent, address };
+        // Sessions of earlier rules end in order, too.
+        let left = journal.readable_sessions(address).await.is_ok_and(|left| !left.is_empty());
+        let sessions = buyer.sessions().filter(|_| pays_on_tempo || left).cloned();
+        let janitor = sessions.map(Janitor::of);
+        let wallet =
+            Self { buyer, payer, evidence, client, journal, house, agent, address, janitor };
         match wallet.resume().await {
             Ok(standings) => {
                 for Standing { intent, state, .. } in standings {
@@ -189,12 +204,8 @@ impl Wallet {
         let found = self.journal.find(intent).await?;
         let purchase =
             found.ok_or_else(|| Error::NotReady(format!("intent {intent} bought nothing here")))?;
-        self.payer.report(purchase.intent, outcome).await.map_err(|error| match error {
-            PayError::Refused { refusals } => Error::Refused { intent: *intent, refusals },
-            PayError::Failed { retryable, detail } => {
-                Error::NotSigned { intent: *intent, retryable, detail }
-            }
-        })
+        let reported = self.payer.report(purchase.intent, outcome).await;
+        reported.map_err(|error| Error::of_payer(*intent, error))
     }
 
     /// [`Wallet::fetch`] of a URL.
@@ -243,6 +254,47 @@ impl Wallet {
         Ok(self.journal.recent(limit).await?)
     }
 
+    /// The wallet's MPP sessions, newest first, by its own journal.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn sessions(&self, limit: u32) -> Result<Vec<Session>, Error> {
+        Ok(self.journal.sessions(limit).await?)
+    }
+
+    /// One MPP session.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] if there is none on that channel; [`Error::Journal`].
+    pub async fn session(&self, channel: &ChannelId) -> Result<Session, Error> {
+        let found = self.journal.session(channel).await?;
+        found.ok_or_else(|| Error::NotReady(format!("there is no session on channel {channel}")))
+    }
+
+    /// Ends an MPP session at what was used: asks the service, and leaves by force where it does
+    /// not agree.
+    ///
+    /// # Errors
+    /// As for [`Sessions::close`].
+    pub async fn close_session(&self, channel: &ChannelId) -> Result<Session, Error> {
+        Box::pin(self.mpp()?.close(channel)).await
+    }
+
+    /// Looks after every MPP session with money in its channel: takes in what the chain shows, closes
+    /// what is idle or over, and takes back what a service does not give back. A wallet that is open
+    /// for long calls it now and then.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
+    pub async fn tend_sessions(&self) -> Result<Vec<Tended>, Error> {
+        Box::pin(self.mpp()?.tend()).await
+    }
+
+    fn mpp(&self) -> Result<&Sessions, Error> {
+        let sessions = self.buyer.sessions();
+        sessions.ok_or_else(|| Error::NotReady("nobody signs vouchers here".to_owned()))
+    }
+
     /// Looks at the chain for every purchase whose outcome is open. Signs and sends nothing; an
     /// open purchase goes on when its request is fetched again.
     ///
@@ -276,8 +328,8 @@ impl Wallet {
     /// Stops a node of this process in order; its home may be opened again at once. One beside this
     /// process runs on.
     pub async fn close(self) {
-        let Self { buyer, payer, client, journal, house, .. } = self;
-        drop((buyer, payer, client));
+        let Self { buyer, payer, client, journal, house, janitor, .. } = self;
+        drop((janitor, buyer, payer, client));
         journal.close().await;
         house.close().await;
     }
@@ -314,9 +366,4 @@ impl std::fmt::Debug for Wallet {
 
 pub(crate) fn not_ready(error: impl std::fmt::Display) -> Error {
     Error::NotReady(error.to_string())
-}
-
-/// USDC of a chain.
-fn usdc(chain: Chain) -> Result<&'static Asset, Error> {
-    Asset::by_symbol(chain, "USDC").ok_or_else(|| Error::NotReady(format!("no USDC on {chain}")))
 }

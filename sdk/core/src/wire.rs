@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use self::challenge::Challenge;
 pub use self::payment::PaymentHeader;
 pub use self::settlement::MerchantClaim;
+pub(crate) use self::strict::check as check_strict;
 
 /// Header of a challenge, server to client.
 pub const PAYMENT_REQUIRED: &str = "payment-required";

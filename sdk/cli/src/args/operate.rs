@@ -1,10 +1,11 @@
-//! `tercet payment`, `budgets` and `registry` on the command line.
+//! `tercet payment`, `session`, `budgets` and `registry` on the command line.
 
 use std::path::PathBuf;
 
 use alloy_primitives::Address;
 use clap::{Args as ClapArgs, Subcommand};
 use tercet_policy::intent::IntentId;
+use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::AgentId;
 
 use crate::args::Keys;
@@ -58,6 +59,30 @@ pub struct Budgets {
     /// What binds payments to this service, as `api.search.example`.
     #[arg(long)]
     pub service: Option<String>,
+}
+
+/// `tercet session`.
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// This wallet's sessions, newest first, by its own journal.
+    List {
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// One session.
+    Show {
+        /// Its channel, 64 hexadecimal digits.
+        channel: ChannelId,
+    },
+    /// End a session at what was used: ask the service, leave by force where it does not agree.
+    Close {
+        /// Its channel, 64 hexadecimal digits.
+        channel: ChannelId,
+    },
+    /// Look after every session: take in what the chain shows, close what is idle or over, take
+    /// back what a service does not give back.
+    Reconcile,
 }
 
 /// `tercet registry`.

@@ -7,7 +7,7 @@ use reqwest::Request;
 use serde_json::{Value, json};
 use tercet::rules::Price;
 use tercet::{Declaration, Fetched, Receipt, Wallet, WalletConfig};
-use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::chain::{Asset, Chain, Family};
 
 use crate::answer::Answer;
 use crate::args::{Args, Fetch, Transfer};
@@ -18,6 +18,10 @@ use crate::file::write_private_bytes;
 
 /// Largest answer that is held, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The asset of Base, and of prices without one.
+const USDC: &str = "USDC";
+/// The asset of Tempo where none is named.
+const PATH_USD: &str = "pathUSD";
 
 /// Fetches, and pays once if that is asked for.
 ///
@@ -30,7 +34,7 @@ pub async fn fetch(fetch: &Fetch, args: &Args, console: &Console) -> Result<Answ
     config.wallet = fetch.wallet.or(config.wallet);
     config.start.insecure_crash_at = fetch.insecure_crash_at;
     if let Some(at_most) = &fetch.at_most {
-        config.rules.max_price = lower(&config.rules.max_price, &price(at_most)?);
+        config.rules.max_price = lower(&config.rules.max_price, &price(at_most, USDC)?);
     }
     let bar = console.bar("fetch", 0);
     bar.set_message(fetch.url.to_string());
@@ -67,15 +71,15 @@ fn declaration(fetch: &Fetch) -> Result<Declaration, CliError> {
     Ok(Declaration { session: fetch.session.clone(), context })
 }
 
-fn price(amount: &str) -> Result<Price, CliError> {
-    let price: Result<Price, _> = format!("{amount} USDC").parse();
-    price.map_err(|error| CliError::Usage(format!("{amount:?}: {error}")))
+fn price(amount: &str, symbol: &str) -> Result<Price, CliError> {
+    let price: Result<Price, _> = format!("{amount} {symbol}").parse();
+    price.map_err(|error| CliError::Usage(format!("{amount:?} {symbol}: {error}")))
 }
 
 /// The lower of two prices; what cannot be compared stays as the rules have it.
 fn lower(rules: &Price, asked: &Price) -> Price {
     let units = |price: &Price| {
-        Asset::by_symbol(Chain::Base, "USDC").and_then(|asset| price.in_units_of(asset))
+        Asset::by_symbol(Chain::Base, USDC).and_then(|asset| price.in_units_of(asset))
     };
     match (units(rules), units(asked)) {
         (Some(rule), Some(ask)) if ask < rule => asked.clone(),
@@ -131,7 +135,7 @@ fn receipt_text(receipt: &Receipt) -> String {
     format!("paid {}{payee}\ntransaction {transaction}, {seen}\n", receipt.price)
 }
 
-/// Sends USDC and waits for it.
+/// Sends USDC, or a stablecoin of Tempo, and waits for it.
 ///
 /// # Errors
 /// [`CliError`].
@@ -140,15 +144,75 @@ pub async fn transfer(
     args: &Args,
     console: &Console,
 ) -> Result<Answer, CliError> {
-    let price = price(&transfer.amount)?;
+    let price = asked(transfer)?;
     let mut config = WalletConfig::read(&args.home)?;
     config.wallet = transfer.wallet.or(config.wallet);
     config.start.insecure_crash_at = transfer.insecure_crash_at;
     let bar = console.bar("transfer", 0);
     let wallet = Wallet::open_with(config).await?;
-    let receipt = wallet.transfer(transfer.chain, transfer.to, &price).await;
+    let (chain, to) = (transfer.chain, transfer.to);
+    let receipt = match transfer.memo {
+        Some(memo) => wallet.transfer_with_memo(chain, to, &price, memo).await,
+        None => wallet.transfer(chain, to, &price).await,
+    };
     wallet.close().await;
     bar.finish_and_clear();
     let receipt = receipt?;
     Ok(Answer::new(receipt_text(&receipt).trim_end(), json!({ "receipt": receipt })))
+}
+
+/// What is sent; a mistake is found before a wallet is opened.
+fn asked(transfer: &Transfer) -> Result<Price, CliError> {
+    let chain = transfer.chain;
+    let usual = match chain.family() {
+        Family::Base => USDC,
+        Family::Tempo => PATH_USD,
+    };
+    let symbol = transfer.asset.as_deref().unwrap_or(usual);
+    let asked = price(&transfer.amount, symbol)?;
+    if asked.on(chain).is_none() {
+        return Err(CliError::Usage(format!("{chain} has no {symbol}")));
+    }
+    if transfer.memo.is_some() && chain.family() == Family::Base {
+        return Err(CliError::Usage(format!("transfers on {chain} carry no memo")));
+    }
+    Ok(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::Command;
+
+    fn asked_by(words: &str) -> Result<String, CliError> {
+        let words = format!("tercet transfer 0x209693Bc6afc0C5328bA36FaF03C514EF312287C {words}");
+        let Command::Transfer(transfer) = Args::parse_from(words.split(' ')).command else {
+            panic!("{words} is no transfer");
+        };
+        asked(&transfer).map(|price| price.to_string())
+    }
+
+    #[test]
+    fn the_asset_is_the_usual_one_of_the_chain_unless_it_is_named() {
+        let memo = format!("0x{}", "07".repeat(32));
+        for (words, price) in [
+            ("0.50", "0.50 USDC"),
+            ("0.50 --chain eip155:4217", "0.50 pathUSD"),
+            (&format!("0.50 --chain eip155:4217 --memo {memo}"), "0.50 pathUSD"),
+            ("0.50 --chain eip155:42431 --asset BetaUSD", "0.50 BetaUSD"),
+        ] {
+            assert_eq!(asked_by(words).unwrap(), price, "{words}");
+        }
+        for words in [
+            "0.50 --asset pathUSD".to_owned(),
+            "0.50 --chain eip155:4217 --asset USDC".to_owned(),
+            "0.50 --chain eip155:4217 --asset FakeUSD".to_owned(),
+            "0.0000001 --chain eip155:4217".to_owned(),
+            format!("0.50 --memo {memo}"),
+        ] {
+            assert!(matches!(asked_by(&words), Err(CliError::Usage(_))), "{words}");
+        }
+    }
 }

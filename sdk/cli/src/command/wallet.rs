@@ -9,7 +9,7 @@ use tercet::client::{Client, Credentials};
 use tercet::node::{AgentNode, AsAgent, NodeError, Within};
 use tercet::wallet::Housing;
 use tercet_api::resource::{BalanceView, CeremonyStatus, CeremonyView, WalletView};
-use tercet_policy::chain::Asset;
+use tercet_policy::chain::{Asset, Family};
 use tercet_policy::document::{RequestId, WalletRequest};
 use tercet_policy::party::AgentId;
 use tercet_signer_node::{NodeHandle, stop_shared};
@@ -172,6 +172,12 @@ fn only(wallets: Vec<WalletView>) -> Result<WalletView, CliError> {
 
 fn balances(balance: &BalanceView) -> impl Iterator<Item = String> {
     balance.balances.iter().map(|b| {
+        if b.chain.family() == Family::Tempo {
+            let held = b.tokens.iter().map(|token| {
+                format!("{} {}", token.amount.to_decimal(token.decimals), token.symbol)
+            });
+            return format!("  {}  {}", b.chain, held.collect::<Vec<_>>().join(", "));
+        }
         let decimals = Asset::by_symbol(b.chain, "USDC").map_or(0, |asset| asset.decimals);
         let (usdc, wei) = (b.usdc.to_decimal(decimals), b.native.to_decimal(18));
         format!("  {}  {usdc} USDC, {wei} ETH for fees", b.chain)

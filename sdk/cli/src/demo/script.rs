@@ -1,19 +1,22 @@
 //! The demo's steps, from an empty folder to a lying coordinator that gets nothing.
 
 mod lies;
+mod mpp;
+mod outside;
 mod pays;
 
 use std::path::Path;
 
 use alloy_primitives::{Address, address};
-use tercet_policy::chain::Chain;
+use tercet_policy::chain::{Chain, PATH_USD};
 use tercet_policy::intent::{
     INTENT_VERSION, IntentId, Payment, PaymentIntent, Service, Transfer, X402Exact,
 };
 use tercet_policy::money::Amount;
 use tercet_policy::party::{AgentId, Party};
 
-use super::house::{ActError, House, now};
+use self::outside::Outside;
+use super::house::{ActError, ConfigText, House, now};
 use super::process::Process;
 use super::show::Show;
 use super::testbed::{ONE_ETHER_WEI, Peers, TestChain, usdc};
@@ -30,9 +33,12 @@ pub const MERCHANT_PAYEE: Address = address!("0x209693Bc6afc0C5328bA36FaF03C514E
 pub const FRIEND: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
 /// Whom no policy of the demo allows.
 pub const STRANGER: Address = address!("0x00000000000000000000000000000000DeaDBeef");
-/// What the wallet is given, in base units: 10 USDC.
+/// What the wallet is given, in base units: 10 USDC on Base, and 10 pathUSD on Tempo.
 const FUNDS_UNITS: u128 = 10_000_000;
-const USDC_DECIMALS: u8 = 6;
+/// Of USDC and of pathUSD.
+const DECIMALS: u8 = 6;
+/// How long a node that stops waits for what it has begun.
+const STOP_SECONDS: u64 = 1;
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -41,10 +47,15 @@ pub struct Stage {
     pub house: House,
     /// The Base node.
     pub chain: TestChain,
+    /// The Tempo node.
+    pub tempo: TestChain,
     /// The wallet.
     pub wallet: Address,
-    /// Where the merchant listens.
+    /// Where the x402 merchant listens.
     pub merchant: String,
+    /// Where the MPP merchant listens.
+    pub mpp_merchant: String,
+    text: ConfigText,
     peers: Vec<Process>,
     coordinator: Process,
     nodes: Vec<(Party, Process)>,
@@ -56,80 +67,114 @@ pub struct Stage {
 /// The first that fails; everything that was started ends.
 pub async fn run(folder: &Path, peers: &Peers, show: &mut Show<'_>) -> Result<(), CliError> {
     let mut stage = set_up(folder, peers, show).await?;
-    policy(&stage, show).await?;
+    stage.install(&stage.policy()?, "a policy, signed and installed", show).await?;
     stage.stop_node(Party::Agent).await;
     pays::a_merchant(&stage, show).await?;
     pays::too_much_and_to_a_stranger(&stage, show).await?;
     stage.start_node(Party::Agent).await?;
     let intent = pays::a_friend(&stage, show).await?;
     pays::the_same_again(&stage, intent, show).await?;
+    mpp::on_tempo(&mut stage, show).await?;
     lies::to_both_nodes(&mut stage, show).await?;
     stage.stop(show).await;
     Ok(())
 }
 
 async fn set_up(folder: &Path, peers: &Peers, show: &mut Show<'_>) -> Result<Stage, CliError> {
-    let chain = peers.chain().await.map_err(failed)?;
-    let (facilitator, facilitator_url) =
-        peers.facilitator(chain.rpc.url()).await.map_err(failed)?;
-    let (merchant_process, merchant) =
-        peers.merchant(&facilitator_url, MERCHANT_PAYEE).await.map_err(failed)?;
-    show.step(
-        "a Base node, the official facilitator and merchant",
-        &[
-            format!(
-                "chain       {} (anvil, chain id 8453, a fresh chain each run)",
-                chain.rpc.url()
-            ),
-            format!("merchant    {merchant}, paid at {MERCHANT_PAYEE}"),
-        ],
-    );
-    let agent = AgentId::new(AGENT).map_err(failed)?;
-    let house = House::lay_out(folder, &agent, chain.rpc.url()).map_err(failed)?;
-    house.forget_chain().map_err(failed)?;
-    // So lax that it is the authority's policy which decides, as the demo shows it.
-    let service = Service::of(&merchant).map_err(failed)?;
-    let rules = format!("[rules]\nmax_price = \"1000 USDC\"\nrotating_payees = [\"{service}\"]\n");
-    let path = house.seat(Party::Agent).folder.join(tercet::wallet::RULES_FILE);
-    write_private(&path, &rules)?;
-    let coordinator = house.start_coordinator(&[]).await.map_err(failed)?;
-    house.line().map_err(failed)?.enrol().await.map_err(failed)?;
-    let mut stage = Stage {
-        house,
-        chain,
-        wallet: Address::ZERO,
-        merchant,
-        peers: vec![facilitator, merchant_process],
-        coordinator,
-        nodes: Vec::new(),
-    };
+    let outside = Outside::start(peers, show).await?;
+    let mut stage = Stage::laid_out(folder, outside).await?;
     for party in Party::ALL {
         stage.start_node(party).await?;
     }
     show.step("a coordinator and three signer nodes, each its own process", &stage.processes());
     stage.wallet = stage.make_wallet(show).await?;
-    stage.chain.rpc.fund(stage.wallet, FUNDS_UNITS, ONE_ETHER_WEI).await.map_err(failed)?;
-    let has = stage.chain.rpc.usdc(stage.wallet).await.map_err(failed)?;
-    show.step("funded on the test chain", &[format!("{} has {}", stage.wallet, usdc_text(has))]);
+    let (base, tempo) = (&stage.chain.rpc, &stage.tempo.rpc);
+    base.fund(stage.wallet, FUNDS_UNITS, ONE_ETHER_WEI).await.map_err(failed)?;
+    tempo.fund_path_usd(stage.wallet, FUNDS_UNITS).await.map_err(failed)?;
+    let usdc = base.usdc(stage.wallet).await.map_err(failed)?;
+    let path_usd = tempo.balance(PATH_USD, stage.wallet).await.map_err(failed)?;
+    let has = format!("{} has {}, {}", stage.wallet, usdc_text(usdc), path_usd_text(path_usd));
+    show.step("funded on the test chains", &[has]);
     Ok(stage)
 }
 
-async fn policy(stage: &Stage, show: &mut Show<'_>) -> Result<(), CliError> {
-    let yaml = stage.policy()?;
-    let line = stage.house.line().map_err(failed)?;
-    let view = line.install_policy(&yaml).await.map_err(failed)?;
-    let mut lines = vec![format!(
-        "policy {} (epoch {}), signed by the authority {}",
-        view.name,
-        view.epoch,
-        stage.house.authority.public()
-    )];
-    lines.extend(yaml.lines().filter(|l| l.starts_with("  - ")).map(str::to_owned));
-    show.step("a policy, signed and installed", &lines);
-    Ok(())
+/// What the agent allows itself: so lax that it is the authority's policy which decides, as the
+/// demo shows it.
+fn wallet_rules(merchant: &str) -> Result<String, CliError> {
+    let service = Service::of(merchant).map_err(failed)?;
+    Ok(format!(
+        "[rules]\nmax_price = \"1000 USDC\"\nrotating_payees = [\"{service}\"]\n\
+         chains = [\"{}\", \"{}\"]\n\n[rules.mpp]\nmax_prices = [\"1000 pathUSD\"]\n\
+         max_deposits = [\"1000 pathUSD\"]\n",
+        Chain::Base,
+        Chain::Tempo,
+    ))
+}
+
+/// Both sides of the house on Tempo too. A node that stops leaves the presignatures that it was
+/// making: nobody is paid with them.
+fn with_tempo(rpc: &str) -> ConfigText {
+    let chain = Chain::Tempo;
+    ConfigText {
+        coordinator_more: format!("\n[[chains]]\nid = \"{chain}\"\nrpc = [\"{rpc}\"]\n"),
+        node_more: format!(
+            "\n[limits]\nstop_seconds = {STOP_SECONDS}\n\n\
+             [[chains]]\nchain = \"{chain}\"\nendpoints = [\"{rpc}\"]\n"
+        ),
+        ..ConfigText::default()
+    }
+}
+
+/// A policy of the demo; its epoch is the time, which rises.
+fn policy_of(rules: &[&str]) -> String {
+    let rules: String = rules.iter().map(|rule| format!("  - {rule}\n")).collect();
+    let head = format!("policy: {AGENT}\nepoch: {}\napplies_to: {{ agent: {AGENT} }}\n", now());
+    format!("{head}rules:\n{rules}")
 }
 
 impl Stage {
+    /// The house on disk, with its coordinator running and its agent enrolled; of an earlier chain
+    /// it knows nothing.
+    async fn laid_out(folder: &Path, outside: Outside) -> Result<Self, CliError> {
+        let Outside { base, tempo, merchant, mpp_merchant, processes } = outside;
+        let agent = AgentId::new(AGENT).map_err(failed)?;
+        let house = House::lay_out(folder, &agent, base.rpc.url()).map_err(failed)?;
+        house.forget_chain().map_err(failed)?;
+        let text = with_tempo(tempo.rpc.url());
+        house.write_configs(|_| house.coordinator_url(), &text).map_err(failed)?;
+        let path = house.seat(Party::Agent).folder.join(tercet::wallet::RULES_FILE);
+        write_private(&path, &wallet_rules(&merchant)?)?;
+        let coordinator = house.start_coordinator(&[]).await.map_err(failed)?;
+        house.line().map_err(failed)?.enrol().await.map_err(failed)?;
+        Ok(Self {
+            house,
+            chain: base,
+            tempo,
+            wallet: Address::ZERO,
+            merchant,
+            mpp_merchant,
+            text,
+            peers: processes,
+            coordinator,
+            nodes: Vec::new(),
+        })
+    }
+
+    /// Signs and installs a policy, and shows its rules.
+    async fn install(&self, yaml: &str, title: &str, show: &mut Show<'_>) -> Result<(), CliError> {
+        let line = self.house.line().map_err(failed)?;
+        let view = line.install_policy(yaml).await.map_err(failed)?;
+        let mut lines = vec![format!(
+            "policy {} (epoch {}), signed by the authority {}",
+            view.name,
+            view.epoch,
+            self.house.authority.public()
+        )];
+        lines.extend(yaml.lines().filter(|l| l.starts_with("  - ")).map(str::to_owned));
+        show.step(title, &lines);
+        Ok(())
+    }
+
     async fn start_node(&mut self, party: Party) -> Result<(), CliError> {
         let node = self.house.start_node(party, &[]).await.map_err(failed)?;
         self.nodes.push((party, node));
@@ -143,13 +188,13 @@ impl Stage {
     }
 
     async fn stop(mut self, show: &mut Show<'_>) {
-        // The coordinator and the chain, beside nodes and peers.
-        let count = self.nodes.len().saturating_add(self.peers.len()).saturating_add(2);
+        // The coordinator and the chains, beside nodes and peers.
+        let count = self.nodes.len().saturating_add(self.peers.len()).saturating_add(3);
         for (_, node) in self.nodes.drain(..) {
             node.stop().await;
         }
         self.coordinator.stop().await;
-        for peer in self.peers.drain(..).chain([self.chain.process]) {
+        for peer in self.peers.drain(..).chain([self.chain.process, self.tempo.process]) {
             peer.stop().await;
         }
         show.step("everything is stopped", &[format!("{count} processes have ended")]);
@@ -183,18 +228,16 @@ impl Stage {
         Ok(wallet)
     }
 
-    /// The demo's policy; its epoch is the time, which rises.
+    /// The demo's policy, but on Tempo.
     fn policy(&self) -> Result<String, CliError> {
         let service = Service::of(&self.merchant).map_err(failed)?;
-        Ok(format!(
-            "policy: {AGENT}\nepoch: {}\napplies_to: {{ agent: {AGENT} }}\nrules:\n  \
-             - max_amount: 0.50 USDC\n  \
-             - limit: {{ amount: 5 USDC, per: day, calendar: Europe/Berlin }}\n  \
-             - rate: {{ count: 100, per: hour }}\n  \
-             - allow: {{ services: [\"{service}\"], recipients: [\"{MERCHANT_PAYEE}\"] }}\n  \
-             - allow: {{ recipients: [\"{FRIEND}\"] }}\n",
-            now()
-        ))
+        Ok(policy_of(&[
+            "max_amount: 0.50 USDC",
+            "limit: { amount: 5 USDC, per: day, calendar: Europe/Berlin }",
+            "rate: { count: 100, per: hour }",
+            &format!("allow: {{ services: [\"{service}\"], recipients: [\"{MERCHANT_PAYEE}\"] }}"),
+            &format!("allow: {{ recipients: [\"{FRIEND}\"] }}"),
+        ]))
     }
 
     fn intent(&self, payment: Payment) -> Result<PaymentIntent, CliError> {
@@ -235,7 +278,12 @@ impl Stage {
 
 /// An amount of USDC for people.
 fn usdc_text(amount: Amount) -> String {
-    format!("{} USDC", amount.to_decimal(USDC_DECIMALS))
+    format!("{} USDC", amount.to_decimal(DECIMALS))
+}
+
+/// An amount of pathUSD for people.
+fn path_usd_text(amount: Amount) -> String {
+    format!("{} pathUSD", amount.to_decimal(DECIMALS))
 }
 
 /// A step that failed; its error says what to do.
@@ -248,5 +296,22 @@ fn refusal(error: ActError) -> Result<Vec<tercet_api::payment::RefusalBy>, CliEr
     match error {
         ActError::Problem(problem) if !problem.refusals.is_empty() => Ok(problem.refusals),
         other => Err(failed(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wallet_of_the_demo_pays_on_both_chains() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = wallet_rules("http://127.0.0.1:8402").unwrap();
+        let beside = "socket = \"s\"\ncoordinator = \"http://127.0.0.1:1\"\n";
+        let path = folder.path().join(tercet::wallet::RULES_FILE);
+        std::fs::write(&path, format!("{beside}{text}")).unwrap();
+        let rules = tercet::WalletConfig::read(folder.path()).unwrap().rules;
+        assert_eq!(rules.chains, [Chain::Base, Chain::Tempo]);
+        assert!(rules.pays_on_tempo() && rules.rotating_payees.len() == 1, "{rules:?}");
     }
 }

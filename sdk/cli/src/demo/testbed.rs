@@ -1,5 +1,6 @@
 //! The other side of a payment, from `tests/peers`: a Base node with a USDC that anyone may mint,
-//! and the official x402 facilitator and merchant. On loopback, for the demo and the tests.
+//! and the official x402 facilitator and merchant; a Tempo node with a channel reserve, and the
+//! official MPP merchant. On loopback, for the demo and the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,6 +97,29 @@ impl Peers {
         self.start("merchant", &[("FACILITATOR_URL", facilitator), ("PAY_TO", &pay_to)]).await
     }
 
+    /// Starts a Tempo node with the channel reserve at its real address.
+    ///
+    /// # Errors
+    /// [`ProcessError`].
+    pub async fn tempo(&self) -> Result<TestChain, ProcessError> {
+        let (process, url) = self.start("tempo-node", &[]).await?;
+        Ok(TestChain { process, rpc: Rpc::new(url) })
+    }
+
+    /// Starts the official MPP merchant, which is paid over this Tempo node, with terms as its
+    /// script documents them.
+    ///
+    /// # Errors
+    /// [`ProcessError`].
+    pub async fn mpp_merchant(
+        &self,
+        rpc: &str,
+        terms: &[(&str, &str)],
+    ) -> Result<(Process, String), ProcessError> {
+        let settings = [&[("RPC_URL", rpc)], terms].concat();
+        self.start("mpp-merchant", &settings).await
+    }
+
     /// Whether the scripts and what they need are there.
     #[must_use]
     pub fn are_installed(&self) -> bool {
@@ -103,7 +127,7 @@ impl Peers {
     }
 }
 
-/// A running Base node.
+/// A running node.
 #[derive(Debug)]
 pub struct TestChain {
     /// The node.
@@ -177,8 +201,16 @@ impl Rpc {
     /// # Errors
     /// [`ChainTrouble`].
     pub async fn usdc(&self, of: Address) -> Result<Amount, ChainTrouble> {
+        self.balance(usdc(), of).await
+    }
+
+    /// Base units of a token.
+    ///
+    /// # Errors
+    /// [`ChainTrouble`].
+    pub async fn balance(&self, token: Address, of: Address) -> Result<Amount, ChainTrouble> {
         let data = call_data("balanceOf(address)", &[of.into_word()]);
-        let call = json!([{ "to": usdc(), "data": data }, "latest"]);
+        let call = json!([{ "to": token, "data": data }, "latest"]);
         let units = self.number("eth_call", call).await?;
         Ok(Amount::from_base_units(u128::try_from(units).unwrap_or(u128::MAX)))
     }
@@ -198,6 +230,14 @@ impl Rpc {
         let hash: B256 =
             hash.parse().map_err(|_| unexpected("eth_sendTransaction", &hash.into()))?;
         self.mined(hash).await
+    }
+
+    /// Gives somebody pathUSD, on the Tempo node.
+    ///
+    /// # Errors
+    /// [`ChainTrouble`].
+    pub async fn fund_path_usd(&self, who: Address, units: u128) -> Result<(), ChainTrouble> {
+        self.call("tempo_fundAddress", json!([who, U256::from(units)])).await.map(|_| ())
     }
 
     /// Waits until a transaction is mined.
@@ -253,7 +293,7 @@ fn call_data(signature: &str, words: &[B256]) -> String {
 /// The USDC of Base.
 #[must_use]
 pub fn usdc() -> Address {
-    let [base, _] = &ASSETS;
+    let [base, ..] = &ASSETS;
     base.token
 }
 

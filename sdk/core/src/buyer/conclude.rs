@@ -11,15 +11,19 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use tercet_policy::intent::Payment;
 use tercet_policy::report::ReportKind;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::receive::{Received, receive};
+use super::reconcile::nothing_moves;
 use super::send::Answer;
 use super::{Buyer, Fetched, Sent, unknown};
 use crate::ask::Ask;
 use crate::error::Error;
 use crate::journal::{JournalError, Purchase, State};
+use crate::mpp::ReceiptClaim;
 use crate::receipt::{Receipt, ResourceReceipt};
 use crate::seam::{Authorized, Fate, Finality, Settlement};
 use crate::wire::MerchantClaim;
@@ -52,7 +56,7 @@ impl Buyer {
             return Err(self.undelivered(ask, sent, nothing).await?);
         };
         let status = response.status();
-        let claim = MerchantClaim::read(response.headers()).ok();
+        let claim = claim_of(&sent.purchase, response.headers());
         let pending = claim.as_ref().is_some_and(MerchantClaim::is_pending);
         let settling = pending || status != StatusCode::PAYMENT_REQUIRED;
         let undelivered = |claim| Undelivered { status: Some(status.as_u16()), claim, settling };
@@ -111,7 +115,9 @@ impl Buyer {
         receipt.signed_by = Some(signed_by);
         receipt.resource = Some(resource);
         receipt.merchant_transaction = claim.and_then(|claim| claim.transaction);
-        let mut state = State::Unverified;
+        // What moves nothing is proved by having been taken.
+        let moved = !purchase.moves_nothing();
+        let mut state = if moved { State::Unverified } else { State::Delivered };
         let shown = match seen {
             Seen::NotYet => self.shown(&purchase, receipt.merchant_transaction).await,
             seen => seen,
@@ -240,7 +246,7 @@ impl Buyer {
 
     async fn fate_within(&self, purchase: &Purchase, patience: Duration) -> Fate {
         let Some(authorized) = purchase.authorized() else {
-            return Fate::Open;
+            return if purchase.moves_nothing() { nothing_moves() } else { Fate::Open };
         };
         let until = Instant::now().checked_add(patience);
         for pause in self.parts.rules.patience.pauses() {
@@ -264,6 +270,15 @@ impl Buyer {
             }
         }
     }
+}
+
+/// What the service says of the payment, in the words of the protocol that was paid by.
+fn claim_of(purchase: &Purchase, headers: &HeaderMap) -> Option<MerchantClaim> {
+    if matches!(purchase.intent.payment, Payment::X402Exact(_)) {
+        return MerchantClaim::read(headers).ok();
+    }
+    let claim = ReceiptClaim::read(headers)?;
+    Some(MerchantClaim { success: true, transaction: claim.transaction, reason: None })
 }
 
 fn resource(ask: &Ask, status: Option<u16>) -> ResourceReceipt {

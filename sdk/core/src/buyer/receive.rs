@@ -16,14 +16,14 @@ use crate::rules::RESOURCE_HASHED_BYTES_MAX;
 const CHALLENGE_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// An answer that came.
-pub(super) struct Received {
-    pub(super) response: Response,
+pub(crate) struct Received {
+    pub(crate) response: Response,
     /// Hash and length of the whole body, where it was held.
-    pub(super) body: Option<(ContentHash, u64)>,
+    pub(crate) body: Option<(ContentHash, u64)>,
 }
 
 /// Throws a body away, up to a limit.
-pub(super) async fn drain(response: &mut Response) {
+pub(crate) async fn drain(response: &mut Response) {
     let mut read = 0usize;
     while let Ok(Some(chunk)) = response.chunk().await {
         read = read.saturating_add(chunk.len());
@@ -35,7 +35,7 @@ pub(super) async fn drain(response: &mut Response) {
 
 /// Reads the body, unless it is a stream of events, too large to be held, or slower than `patience`:
 /// those are handed on as they come.
-pub(super) async fn receive(
+pub(crate) async fn receive(
     mut response: Response,
     patience: Duration,
 ) -> Result<Received, reqwest::Error> {
@@ -68,10 +68,10 @@ fn as_it_comes(response: Response, held: BytesMut) -> Received {
     Received { response: rejoin(response, held.freeze()), body: None }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next()).unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// What was read already, followed by what is still to come.
@@ -81,7 +81,7 @@ fn rejoin(response: Response, held: Bytes) -> Response {
     rebuild(head, Body::wrap_stream(body))
 }
 
-struct Head {
+pub(crate) struct Head {
     status: reqwest::StatusCode,
     version: reqwest::Version,
     headers: HeaderMap,
@@ -89,7 +89,7 @@ struct Head {
 }
 
 impl Head {
-    fn of(response: &Response) -> Self {
+    pub(crate) fn of(response: &Response) -> Self {
         Self {
             status: response.status(),
             version: response.version(),
@@ -99,7 +99,7 @@ impl Head {
     }
 }
 
-fn rebuild(head: Head, body: Body) -> Response {
+pub(crate) fn rebuild(head: Head, body: Body) -> Response {
     let url = http::Response::builder().url(head.url);
     // The builder was given nothing that can be wrong; an empty answer would be the fallback.
     let mut response = url.body(()).unwrap_or_default().map(|()| body);
@@ -107,4 +107,24 @@ fn rebuild(head: Head, body: Body) -> Response {
     *response.version_mut() = head.version;
     *response.headers_mut() = head.headers;
     Response::from(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_of_events_is_known_in_any_case() {
+        let is = |kind: &'static str| {
+            is_event_stream(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]))
+        };
+        for kind in ["text/event-stream", "Text/Event-Stream", "TEXT/EVENT-STREAM ;charset=utf-8"] {
+            assert!(is(kind), "{kind}");
+        }
+        for other in ["text/event-streams", "text/plain", ""] {
+            assert!(!is(other), "{other}");
+        }
+    }
 }

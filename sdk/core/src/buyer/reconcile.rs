@@ -79,10 +79,11 @@ impl Buyer {
 
     /// What the chain says of a purchase; writes down what that changes.
     pub(super) async fn look(&self, purchase: &mut Purchase) -> Result<Fate, JournalError> {
-        let Some(authorized) = purchase.authorized() else {
-            return Ok(Fate::Open);
+        let fate = match purchase.authorized() {
+            Some(authorized) => self.fate_or_open(&authorized).await,
+            None if purchase.moves_nothing() => nothing_moves(),
+            None => return Ok(Fate::Open),
         };
-        let fate = self.fate_or_open(&authorized).await;
         let now = self.parts.clock.now();
         let journal = &self.parts.journal;
         match (&fate, purchase.state) {
@@ -99,6 +100,11 @@ impl Buyer {
         }
         Ok(fate)
     }
+}
+
+/// A proof that brought nothing cost nothing either: the request may be made again.
+pub(super) fn nothing_moves() -> Fate {
+    Fate::Void { cause: "it moves no money".to_owned() }
 }
 
 fn so_far(purchase: &Purchase, now: UnixSeconds) -> Receipt {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::Address;
 use sqlx::{Row as _, Sqlite, Transaction};
 use tercet_policy::chain::{Asset, Chain};
-use tercet_policy::intent::{PaymentIntent, Service};
+use tercet_policy::intent::{Payment, PaymentIntent, Service};
 use tercet_policy::money::Amount;
 use tercet_policy::time::UnixSeconds;
 
@@ -16,6 +16,13 @@ use crate::rules::FetchRules;
 
 const DAY_SECONDS: u64 = 86_400;
 const MINUTE_SECONDS: u64 = 60;
+
+/// A payment as the limits see it.
+#[derive(Clone, Copy)]
+pub(super) struct Counted<'a> {
+    pub(super) service: &'a Service,
+    pub(super) payment: &'a Payment,
+}
 
 impl Journal {
     /// Writes the row of a purchase, unless the rules' limits or the service's known payee say no, or
@@ -29,8 +36,10 @@ impl Journal {
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         check_alone(&mut tx, purchase).await?;
         check_rate(&mut tx, rules, purchase.created_at).await?;
-        check_day(&mut tx, rules, purchase).await?;
-        check_payee(&mut tx, rules, purchase).await?;
+        let payment = &purchase.intent.payment;
+        check_day(&mut tx, rules, payment, purchase.created_at).await?;
+        let counted = Counted { service: &purchase.service, payment };
+        check_payee(&mut tx, rules, counted).await?;
         insert(&mut tx, purchase).await?;
         Ok(tx.commit().await?)
     }
@@ -54,12 +63,14 @@ async fn check_alone(
     Err(Declined::AlreadyBegun { intent }.into())
 }
 
-async fn check_rate(
+pub(super) async fn check_rate(
     tx: &mut Transaction<'_, Sqlite>,
     rules: &FetchRules,
     now: UnixSeconds,
 ) -> Result<(), NotBegun> {
-    let begun: i64 = sqlx::query("SELECT count(*) FROM purchase WHERE created_at > ?")
+    let begun = "SELECT (SELECT count(*) FROM purchase WHERE created_at > ?1) \
+                 + (SELECT count(*) FROM session WHERE opened_at > ?1)";
+    let begun: i64 = sqlx::query(begun)
         .bind(seconds(now.minus(MINUTE_SECONDS)))
         .fetch_one(&mut **tx)
         .await?
@@ -70,12 +81,12 @@ async fn check_rate(
 }
 
 /// What is not proved void or refused counts, settled or not.
-async fn check_day(
+pub(super) async fn check_day(
     tx: &mut Transaction<'_, Sqlite>,
     rules: &FetchRules,
-    purchase: &Purchase,
+    payment: &Payment,
+    now: UnixSeconds,
 ) -> Result<(), NotBegun> {
-    let payment = &purchase.intent.payment;
     let Some(price) = &rules.max_per_day else {
         return Ok(());
     };
@@ -84,10 +95,10 @@ async fn check_day(
     let rows = sqlx::query(
         "SELECT document FROM purchase WHERE created_at > ? AND state NOT IN ('void', 'refused')",
     )
-    .bind(seconds(purchase.created_at.minus(DAY_SECONDS)))
+    .bind(seconds(now.minus(DAY_SECONDS)))
     .fetch_all(&mut **tx)
     .await?;
-    let mut spent = Amount::ZERO;
+    let mut spent = deposited(tx, now).await?;
     for row in rows {
         let document: String = row.try_get(0)?;
         let intent: PaymentIntent =
@@ -103,14 +114,32 @@ async fn check_day(
     }
 }
 
-async fn check_payee(
+/// What was put into sessions within the last day. A row that was not touched since has nothing of
+/// it.
+async fn deposited(tx: &mut Transaction<'_, Sqlite>, now: UnixSeconds) -> Result<Amount, NotBegun> {
+    let since = now.minus(DAY_SECONDS);
+    let rows = sqlx::query("SELECT document FROM session WHERE updated_at > ? AND state <> 'void'")
+        .bind(seconds(since))
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut sum = Amount::ZERO;
+    for row in rows {
+        let document: String = row.try_get(0)?;
+        let session = serde_json::from_str(&document).map_err(|_| BadRow { column: "document" })?;
+        let more = super::sessions::counted(&session, since);
+        sum = sum.checked_add(more).unwrap_or(Amount::from_base_units(u128::MAX));
+    }
+    Ok(sum)
+}
+
+pub(super) async fn check_payee(
     tx: &mut Transaction<'_, Sqlite>,
     rules: &FetchRules,
-    purchase: &Purchase,
+    Counted { service, payment }: Counted<'_>,
 ) -> Result<(), NotBegun> {
-    let payment = &purchase.intent.payment;
-    let (service, chain) = (&purchase.service, payment.chain());
-    let offered = payment.payee().unwrap_or(Address::ZERO);
+    let chain = payment.chain();
+    // A proof pays nobody, and makes nobody known.
+    let Some(offered) = payment.payee() else { return Ok(()) };
     let expected: BTreeSet<Address> = match rules.payees.get(service) {
         Some(listed) => listed.clone(),
         None if rules.rotating_payees.contains(service) => return Ok(()),
@@ -123,8 +152,8 @@ async fn check_payee(
     Err(Declined::PayeeChanged { service: service.clone(), chain, expected, offered }.into())
 }
 
-/// The payee that somebody named for this service; otherwise the one it was first paid at. What was
-/// refused or void makes nobody known.
+/// The payee that somebody named for this service; otherwise the one it was first paid at, by a
+/// purchase or in a session. What was refused or void makes nobody known.
 async fn known_payee(
     tx: &mut Transaction<'_, Sqlite>,
     service: &Service,
@@ -140,11 +169,19 @@ async fn known_payee(
         return Ok(Some(payee.parse().map_err(|_| BadRow { column: "payee" })?));
     }
     let first = sqlx::query(
-        "SELECT payee FROM purchase WHERE service = ? AND chain = ? \
-         AND state NOT IN ('void', 'refused') ORDER BY created_at, rowid LIMIT 1",
+        "SELECT payee FROM ( \
+             SELECT * FROM (SELECT payee, created_at AS at FROM purchase \
+                 WHERE service = ?1 AND chain = ?2 AND payee <> ?3 \
+                 AND state NOT IN ('void', 'refused') ORDER BY created_at, rowid LIMIT 1) \
+             UNION ALL \
+             SELECT * FROM (SELECT json_extract(document, '$.descriptor.payee') AS payee, \
+                 opened_at AS at FROM session WHERE service = ?1 AND state <> 'void' \
+                 AND json_extract(document, '$.chain') = ?2 ORDER BY opened_at, rowid LIMIT 1) \
+         ) ORDER BY at LIMIT 1",
     )
     .bind(service.as_str())
     .bind(chain.caip2())
+    .bind(Address::ZERO.to_string())
     .fetch_optional(&mut **tx)
     .await?;
     let payee: Option<String> = first.map(|row| row.try_get(0)).transpose()?;

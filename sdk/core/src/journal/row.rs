@@ -10,6 +10,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use tercet_policy::document::ContentHash;
 use tercet_policy::intent::{Payment, PaymentIntent, Service};
+use tercet_policy::proposal::{ChainTerms, tempo_terms_of};
 use tercet_policy::time::UnixSeconds;
 
 use super::JournalError;
@@ -135,11 +136,12 @@ pub struct Purchase {
     pub body_sha256: ContentHash,
     /// The service.
     pub service: Service,
-    /// The requirement that was chosen, exactly as the merchant wrote it.
+    /// The requirement that was chosen, exactly as the merchant wrote it; the MPP challenge, as a
+    /// credential echoes it.
     pub requirement: Box<RawValue>,
     /// The resource, exactly as the merchant wrote it.
     pub resource: Option<Box<RawValue>>,
-    /// EIP-3009 nonce.
+    /// What names the payment on its chain: an EIP-3009 nonce, or the memo of a charge.
     pub nonce: B256,
     /// Where it stands.
     pub state: State,
@@ -154,31 +156,38 @@ pub struct Purchase {
 }
 
 impl Purchase {
-    /// The authorization it is about; nothing for a row that is not of an x402 payment.
+    /// The authorization or charge it is about; nothing for a row that moves no money.
     #[must_use]
     pub fn authorized(&self) -> Option<Authorized> {
-        let Payment::X402Exact(x) = &self.intent.payment else {
-            return None;
+        let payment = &self.intent.payment;
+        let (to, value) = match payment {
+            Payment::X402Exact(x) => (x.to, x.amount),
+            Payment::MppCharge(charge) => (charge.to, charge.primary_amount()?),
+            _ => return None,
         };
         Some(Authorized {
-            chain: x.chain,
-            token: x.token,
+            chain: payment.chain(),
+            token: payment.token(),
             from: self.intent.wallet,
-            to: x.to,
-            value: x.amount,
+            to,
+            value,
             nonce: self.nonce,
-            valid_before: x.valid_before,
+            valid_before: self.deadline(),
+            valid_after: valid_after(&self.intent),
             since: self.intent.created_at,
         })
     }
 
+    /// Whether it moves no money, so that there is nothing to settle: a proof.
+    #[must_use]
+    pub const fn moves_nothing(&self) -> bool {
+        matches!(self.intent.payment, Payment::MppProof(_))
+    }
+
     /// First second in which the authorization is no longer usable.
     #[must_use]
-    pub const fn deadline(&self) -> UnixSeconds {
-        match &self.intent.payment {
-            Payment::X402Exact(x) => x.valid_before,
-            Payment::Transfer(_) | Payment::X402Cancel(_) => self.intent.expires_at,
-        }
+    pub fn deadline(&self) -> UnixSeconds {
+        self.intent.payment.valid_before().unwrap_or(self.intent.expires_at)
     }
 
     pub(super) fn overtaken_unless(&self, changed: u64) -> Result<(), JournalError> {
@@ -211,6 +220,13 @@ impl Purchase {
             receipt: optional_text(row, "receipt")?.map(|t| json(&t, "receipt")).transpose()?,
             created_at: UnixSeconds(whole(row, "created_at")?),
         })
+    }
+}
+
+fn valid_after(intent: &PaymentIntent) -> UnixSeconds {
+    match tempo_terms_of(intent) {
+        Some(ChainTerms::Tempo { valid_after, .. }) => valid_after,
+        _ => UnixSeconds(0),
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response};
@@ -16,12 +16,12 @@ use tercet_api::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use tercet_api::relay::{FailureKind, SealedBytes, SealedPart};
 use tercet_policy::document::{NodeKeys, Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
-use tercet_policy::payload::FinishedPayment;
+use tercet_policy::payload::{FinishedPayment, MppSignature};
 use tercet_policy::report::{ReportKind, SignedReport};
-use tercet_signer::gate::HeldWallet;
+use tercet_signer::gate::{HeldWallet, SessionAsk};
 use tercet_signer_node::socket::wire::{
     AskFinish, AskPatience, AskReport, AskRequest, Begun, End, MayHaveSigned, NodeSaid,
-    RequestSigned, TICKET_LINE_BYTES_MAX, WalletSaid,
+    RequestSigned, SessionSigner, TICKET_LINE_BYTES_MAX, WalletSaid,
 };
 use tercet_signer_node::socket::{HEAD_SECONDS_MAX, PATIENCE_MS_MAX};
 use tercet_signer_node::{NotPaid, PaymentEnd, Readiness, Ticket};
@@ -244,8 +244,31 @@ impl AgentNode for Beside {
         self.tell(&format!("/v1/payments/{intent}/forget")).await;
     }
 
+    async fn session_signer(&self, wallet: Address, salt: B256) -> Result<Address, NodeError> {
+        let path = format!("/v1/wallets/{wallet}/session-signers/{salt}");
+        Ok(self.get::<SessionSigner>(&path).await?.address)
+    }
+
+    async fn sign_voucher(&self, ask: SessionAsk) -> Result<MppSignature, NodeError> {
+        of_channel(self.post("/v1/sessions/voucher", &ask).await?)
+    }
+
+    async fn sign_close(&self, ask: SessionAsk) -> Result<MppSignature, NodeError> {
+        of_channel(self.post("/v1/sessions/close", &ask).await?)
+    }
+
     async fn wake(&self, wallet: Address) {
         self.tell(&format!("/v1/wallets/{wallet}/wake")).await;
+    }
+}
+
+fn of_channel(end: End) -> Result<MppSignature, NodeError> {
+    match end {
+        End::Signed { payment } => match payment.try_into().map_err(not_the_node)? {
+            FinishedPayment::Mpp(signature) => Ok(signature),
+            _ => Err(not_the_node("it signed something else")),
+        },
+        End::NotPaid { why } => Err(of_beside(why)),
     }
 }
 

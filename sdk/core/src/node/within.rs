@@ -4,15 +4,15 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use tercet_api::auth::{RequestParts, SignatureHeaders};
 use tercet_api::relay::SealedPart;
 use tercet_policy::document::{NodeKeys, Signed, WalletRequest};
 use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
-use tercet_policy::payload::FinishedPayment;
+use tercet_policy::payload::{FinishedPayment, MppSignature};
 use tercet_policy::report::{ReportKind, SignedReport};
-use tercet_signer::gate::HeldWallet;
+use tercet_signer::gate::{HeldWallet, SessionAsk};
 use tercet_signer_node::{NodeHandle, Readiness, Ticket};
 
 use super::{AgentNode, NodeError};
@@ -107,6 +107,18 @@ impl AgentNode for Within {
         if let Ok(node) = self.node() {
             node.forget(intent);
         }
+    }
+
+    async fn session_signer(&self, wallet: Address, salt: B256) -> Result<Address, NodeError> {
+        Ok(self.node()?.session_signer(wallet, salt)?)
+    }
+
+    async fn sign_voucher(&self, ask: SessionAsk) -> Result<MppSignature, NodeError> {
+        Ok(self.node()?.sign_voucher(ask).await?)
+    }
+
+    async fn sign_close(&self, ask: SessionAsk) -> Result<MppSignature, NodeError> {
+        Ok(self.node()?.sign_close(ask).await?)
     }
 
     async fn wake(&self, wallet: Address) {

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
-use tercet_api::resource::ChainBalance;
+use tercet_api::resource::{ChainBalance, TokenBalance};
 use tercet_chain::{
     AuthorizationOutcome, AuthorizationQuery, ChainError, ChainReader, ExpectedSettlement,
     ExpectedTransfer, Finality as ChainFinality, SettlementProof, verify_settlement,
     verify_transfer,
 };
-use tercet_policy::chain::Chain;
+use tercet_policy::chain::{Chain, Family};
+use tercet_policy::intent::PaymentIntent;
+use tercet_policy::mpp::ChannelId;
 
-use super::{WalletConfig, not_ready, usdc};
+use super::{WalletConfig, not_ready};
 use crate::error::Error;
-use crate::seam::{Authorized, Evidence, EvidenceUnavailable, Fate, Finality, Settlement};
+use crate::seam::{
+    Authorized, ChannelSeen, DepositFate, Evidence, EvidenceUnavailable, Fate, Finality, Settlement,
+};
 
 /// How far our clock may be ahead of the chain's for a use to be found all the same, in seconds.
 const CLOCK_MARGIN_SECONDS: u64 = 900;
@@ -45,7 +49,7 @@ impl ChainEvidence {
         }
     }
 
-    fn reader(&self, chain: Chain) -> Result<&ChainReader, EvidenceUnavailable> {
+    pub(super) fn reader(&self, chain: Chain) -> Result<&ChainReader, EvidenceUnavailable> {
         let detail = || EvidenceUnavailable { detail: format!("no endpoints for {chain}") };
         self.readers.get(&chain).ok_or_else(detail)
     }
@@ -54,8 +58,10 @@ impl ChainEvidence {
     pub(super) async fn balances(&self, wallet: Address) -> Result<Vec<ChainBalance>, Error> {
         let mut balances = Vec::new();
         for (&chain, reader) in &self.readers {
-            let held = reader.balances(wallet, usdc(chain)?.token).await.map_err(not_ready)?;
-            balances.push(ChainBalance { chain, native: held.native, usdc: held.token });
+            let held = reader.holdings(wallet).await.map_err(not_ready)?;
+            let of = |(asset, amount)| TokenBalance::of(asset, amount);
+            let tokens = held.tokens.into_iter().map(of).collect();
+            balances.push(ChainBalance::of(chain, held.native, tokens));
         }
         Ok(balances)
     }
@@ -75,6 +81,9 @@ impl ChainEvidence {
 #[async_trait]
 impl Evidence for ChainEvidence {
     async fn fate(&self, asked: &Authorized) -> Result<Fate, EvidenceUnavailable> {
+        if asked.chain.family() == Family::Tempo {
+            return self.charge_fate(asked).await;
+        }
         let query = AuthorizationQuery {
             token: asked.token,
             from: asked.from,
@@ -93,6 +102,10 @@ impl Evidence for ChainEvidence {
         transaction: B256,
         asked: &Authorized,
     ) -> Result<Option<Settlement>, EvidenceUnavailable> {
+        if asked.chain.family() == Family::Tempo {
+            // The memo finds it, whatever transaction the service names.
+            return Ok(None);
+        }
         let expected = ExpectedSettlement {
             token: asked.token,
             from: asked.from,
@@ -102,6 +115,18 @@ impl Evidence for ChainEvidence {
         };
         let receipt = self.reader(asked.chain)?.receipt(transaction).await.map_err(unavailable)?;
         Ok(receipt.and_then(|found| verify_settlement(&found, &expected).ok()).map(place))
+    }
+
+    async fn deposit(&self, intent: &PaymentIntent) -> Result<DepositFate, EvidenceUnavailable> {
+        self.deposit_fate(intent).await
+    }
+
+    async fn channel(
+        &self,
+        chain: Chain,
+        channel: ChannelId,
+    ) -> Result<ChannelSeen, EvidenceUnavailable> {
+        self.channel_seen(chain, channel).await
     }
 }
 
@@ -137,6 +162,6 @@ const fn place(proof: SettlementProof) -> Settlement {
     }
 }
 
-fn unavailable(error: ChainError) -> EvidenceUnavailable {
+pub(super) fn unavailable(error: ChainError) -> EvidenceUnavailable {
     EvidenceUnavailable { detail: error.to_string() }
 }

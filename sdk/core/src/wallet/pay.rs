@@ -1,35 +1,38 @@
 //! Payments that are not bought over HTTP: transfers, and intents in the caller's own hand.
 
+mod follow;
+
 use std::time::Duration;
 
-use alloy_primitives::Address;
-use tercet_api::payment::{PaymentStatus, PaymentView};
-use tercet_chain::ExpectedTransfer;
-use tercet_policy::chain::{Asset, Chain};
+use alloy_primitives::{Address, B256};
+use tercet_policy::chain::{Asset, Chain, Family};
 use tercet_policy::declared::Declared;
 use tercet_policy::intent::{
-    INTENT_VERSION, IntentId, Payment, PaymentIntent, SignedIntent, Transfer,
-    X402_VALIDITY_SECONDS_MAX,
+    INTENT_VERSION, LANE_SECONDS_MAX, Payment, PaymentIntent, TempoNonce, TempoTerms,
+    TempoTransfer, Transfer, X402_VALIDITY_SECONDS_MAX,
 };
 use tercet_policy::money::Amount;
 use tercet_policy::payload::{Eip3009Cancel, Eip3009Payment, FinishedPayment};
+use tercet_policy::tempo::gas;
 use tercet_policy::time::UnixSeconds;
-use tokio::time::{Instant, sleep};
 
-use super::{Wallet, usdc};
+use self::follow::Followed;
+use super::Wallet;
 use crate::buyer::fresh_intent_id;
-use crate::error::{Error, OutcomeUnknown};
-use crate::receipt::{Receipt, SettlementEvidence};
+use crate::error::Error;
+use crate::mpp::charge;
+use crate::receipt::Receipt;
 use crate::rules::Price;
-use crate::seam::{Clock as _, Finality, PayError, Payer as _, SystemClock};
+use crate::seam::{Clock as _, Payer as _, SystemClock};
 
 /// How long a transfer is followed, in seconds; its outcome can be asked for afterwards by paying
 /// the same intent again.
 pub const PAYMENT_SECONDS_MAX: u64 = 90;
-/// Time between two looks at a payment, in milliseconds.
-const LOOK_MS: u64 = 300;
 /// How long a draft may be signed, in seconds.
 const DRAFT_SECONDS: u64 = X402_VALIDITY_SECONDS_MAX;
+/// How long a transfer on Tempo can still be mined once nobody signs it any more, in seconds: one
+/// that people approve at the last moment is not signed for nothing.
+const MINING_SECONDS: u64 = 120;
 
 /// What came of an intent.
 #[derive(Debug)]
@@ -44,8 +47,9 @@ pub enum Paid {
 }
 
 impl Wallet {
-    /// Transfers `"0.50 USDC"` on a chain, and waits for it. Each call is a new payment: what must
-    /// survive a crash is drafted first ([`Wallet::draft`]), kept, and paid ([`Wallet::pay`]).
+    /// Transfers `"0.50 USDC"` on Base, or `"0.50 pathUSD"` on Tempo, and waits for it. Each call is
+    /// a new payment: what must survive a crash is drafted first ([`Wallet::draft_transfer`]), kept,
+    /// and paid ([`Wallet::pay`]).
     ///
     /// # Errors
     /// [`Error`], which says what to do next.
@@ -55,15 +59,49 @@ impl Wallet {
         to: Address,
         price: &Price,
     ) -> Result<Receipt, Error> {
-        let asset = usdc(chain)?;
-        let amount = price
-            .in_units_of(asset)
-            .ok_or_else(|| Error::NotReady(format!("{price} is no price in {}", asset.symbol)))?;
-        let intent = self.draft(transfer_of(asset, to, amount))?;
+        self.pay_transfer(self.draft_transfer(chain, to, price, None)?).await
+    }
+
+    /// [`Wallet::transfer`] on Tempo with a memo of the caller's own, which the chain shows to
+    /// everybody.
+    ///
+    /// # Errors
+    /// [`Error`], which says what to do next.
+    pub async fn transfer_with_memo(
+        &self,
+        chain: Chain,
+        to: Address,
+        price: &Price,
+        memo: B256,
+    ) -> Result<Receipt, Error> {
+        self.pay_transfer(self.draft_transfer(chain, to, price, Some(memo))?).await
+    }
+
+    async fn pay_transfer(&self, intent: PaymentIntent) -> Result<Receipt, Error> {
         match self.pay(intent).await? {
             Paid::Transfer(receipt) => Ok(*receipt),
-            _ => Err(Error::NotReady("the node finished a payment of another kind".to_owned())),
+            _ => Err(another_kind()),
         }
+    }
+
+    /// A transfer that is signed by nobody yet. On Tempo it has a nonce lane of its own, pays its fee
+    /// in the token that it moves, and carries the memo, or one that names the intent.
+    ///
+    /// # Errors
+    /// [`Error::NotReady`] for an asset that is not of that chain, an amount that is none of it, a
+    /// memo on a chain without memos, and without randomness.
+    pub fn draft_transfer(
+        &self,
+        chain: Chain,
+        to: Address,
+        price: &Price,
+        memo: Option<B256>,
+    ) -> Result<PaymentIntent, Error> {
+        let mut intent = self.draft(transfer_of(chain, to, price, memo, SystemClock.now())?)?;
+        if let Some(ends) = intent.payment.valid_before() {
+            intent.expires_at = ends.minus(MINING_SECONDS);
+        }
+        Ok(intent)
     }
 
     /// An intent of this wallet with a fresh id, signed by nobody yet. Paying the same intent any
@@ -92,126 +130,68 @@ impl Wallet {
     /// [`Error`], which says what to do next.
     pub async fn pay(&self, intent: PaymentIntent) -> Result<Paid, Error> {
         let id = intent.id;
-        let of_payer = |error| match error {
-            PayError::Refused { refusals } => Error::Refused { intent: id, refusals },
-            PayError::Failed { retryable, detail } => {
-                Error::NotSigned { intent: id, retryable, detail }
-            }
-        };
+        let of_payer = |error| Error::of_payer(id, error);
         let signed = self.payer.sign(intent).await.map_err(of_payer)?;
-        if let Payment::Transfer(transfer) = signed.document.payment.clone() {
-            return self.follow_transfer(signed, &transfer).await;
+        if matches!(signed.document.payment, Payment::Transfer(_) | Payment::TempoTransfer(_)) {
+            self.wait_connected(Duration::from_secs(PAYMENT_SECONDS_MAX)).await?;
+            let receipt = self.followed().to_its_end(signed).await?;
+            return Ok(Paid::Transfer(Box::new(receipt)));
         }
         match self.payer.finish(signed).await.map_err(of_payer)?.payment {
             FinishedPayment::X402(payment) => Ok(Paid::Authorization(Box::new(payment))),
             FinishedPayment::Cancel(cancel) => Ok(Paid::Cancellation(Box::new(cancel))),
-            FinishedPayment::Transaction(_) | FinishedPayment::Proof(_) => {
-                Err(Error::NotReady("the node finished a payment of another kind".to_owned()))
-            }
+            FinishedPayment::Transaction(_)
+            | FinishedPayment::Tempo(_)
+            | FinishedPayment::Mpp(_)
+            | FinishedPayment::Proof(_) => Err(another_kind()),
         }
     }
 
-    async fn follow_transfer(
-        &self,
-        signed: SignedIntent,
-        transfer: &Transfer,
-    ) -> Result<Paid, Error> {
-        let intent = signed.document.clone();
-        self.wait_connected(Duration::from_secs(PAYMENT_SECONDS_MAX)).await?;
-        let mut view = match self.client.create_payment(signed).await {
-            Ok(view) => view,
-            Err(error) if !error.refusals().is_empty() => {
-                if self.house.node.may_have_signed(intent.id).await {
-                    return Err(unknown(intent.id, intent.expires_at));
-                }
-                let refusals = error.refusals().to_vec();
-                return Err(Error::Refused { intent: intent.id, refusals });
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let until = Instant::now().checked_add(Duration::from_secs(PAYMENT_SECONDS_MAX));
-        loop {
-            if let Some(receipt) = self.receipt_of(&intent, transfer, &view).await {
-                return Ok(Paid::Transfer(Box::new(receipt)));
-            }
-            // Only the coordinator says so, and it may hold the signed transaction: our own node's
-            // journal decides, which learns from the chain what is void.
-            if let Some(end) = bad_end(&view)
-                && !self.house.node.may_have_signed(intent.id).await
-            {
-                return Err(end);
-            }
-            // People take the time that the intent has.
-            let asked = view.status == PaymentStatus::AwaitingApproval
-                && SystemClock.now() < intent.expires_at;
-            if !asked && until.is_none_or(|until| Instant::now() >= until) {
-                return Err(unknown(view.id, view.deadline.unwrap_or(view.updated_at)));
-            }
-            sleep(Duration::from_millis(LOOK_MS)).await;
-            // A line that breaks leaves the last view standing.
-            if let Ok(newer) = self.client.payment(&intent.id).await {
-                view = newer;
-            }
-        }
-    }
-
-    /// A receipt, as soon as our own endpoints show the transfer in the transaction named; without
-    /// that, when the coordinator calls it settled.
-    async fn receipt_of(
-        &self,
-        intent: &PaymentIntent,
-        transfer: &Transfer,
-        view: &PaymentView,
-    ) -> Option<Receipt> {
-        let transaction = view.transaction?;
-        let expected = ExpectedTransfer {
-            token: transfer.token,
-            from: intent.wallet,
-            to: transfer.to,
-            value: transfer.amount,
-        };
-        let mut receipt = Receipt::unproven(intent, "", SystemClock.now());
-        receipt.signed_by = view.signed_by;
-        match self.evidence.transfer_in(transfer.chain, transaction, &expected).await {
-            Ok(Some(settlement)) => Some(receipt.proven(&settlement, Finality::Seen)),
-            unseen if view.status == PaymentStatus::Settled => {
-                let why = unseen.err().map_or_else(
-                    || "the coordinator calls it settled; our endpoints do not show it".to_owned(),
-                    |error| error.to_string(),
-                );
-                let evidence = SettlementEvidence::None { why };
-                let (transaction, block) = (Some(transaction), view.block);
-                Some(Receipt { transaction, block, evidence, ..receipt })
-            }
-            _ => None,
-        }
+    fn followed(&self) -> Followed<'_> {
+        Followed { client: &self.client, node: &*self.house.node, chain: &*self.evidence }
     }
 }
 
-fn transfer_of(asset: &Asset, to: Address, amount: Amount) -> Payment {
-    Payment::Transfer(Transfer { chain: asset.chain, token: asset.token, to, amount })
+fn another_kind() -> Error {
+    Error::NotReady("the node finished a payment of another kind".to_owned())
 }
 
-/// An end in which nothing was paid.
-fn bad_end(view: &PaymentView) -> Option<Error> {
-    let detail = || view.detail.clone().unwrap_or_default();
-    match view.status {
-        PaymentStatus::Refused => {
-            Some(Error::Refused { intent: view.id, refusals: view.refusals.clone() })
+/// The transfer of a price on a chain that has its asset.
+fn transfer_of(
+    chain: Chain,
+    to: Address,
+    price: &Price,
+    memo: Option<B256>,
+    now: UnixSeconds,
+) -> Result<Payment, Error> {
+    let no_price = || Error::NotReady(format!("{price} is no price in an asset of {chain}"));
+    let (asset, amount) = price.on(chain).ok_or_else(no_price)?;
+    let token = asset.token;
+    match (chain.family(), memo) {
+        (Family::Base, None) => Ok(Payment::Transfer(Transfer { chain, token, to, amount })),
+        (Family::Base, Some(_)) => {
+            Err(Error::NotReady(format!("transfers on {chain} carry no memo")))
         }
-        PaymentStatus::Failed => {
-            Some(Error::NotSigned { intent: view.id, retryable: false, detail: detail() })
-        }
-        PaymentStatus::Void => Some(Error::NotPaid { intent: view.id, cause: detail() }),
-        _ => None,
+        (Family::Tempo, memo) => Ok(tempo_transfer(asset, to, amount, memo, now)),
     }
 }
 
-fn unknown(intent: IntentId, deadline: UnixSeconds) -> Error {
-    Error::Unknown(Box::new(OutcomeUnknown {
-        intent,
-        deadline,
-        status: None,
-        merchant_reason: None,
-    }))
+/// Its lane keeps it from waiting for other payments of the wallet, and them from waiting for it.
+fn tempo_transfer(
+    asset: &Asset,
+    to: Address,
+    amount: Amount,
+    memo: Option<B256>,
+    now: UnixSeconds,
+) -> Payment {
+    let (chain, token) = (asset.chain, asset.token);
+    let ends = now.plus(LANE_SECONDS_MAX);
+    let terms = TempoTerms {
+        nonce: TempoNonce::Lane,
+        ..charge::terms(gas::TRANSFER_GAS, Some(token), ends)
+    };
+    Payment::TempoTransfer(TempoTransfer { chain, token, to, amount, memo, terms })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,26 @@
 //! From an intent to a finished payment, through the agent's node and the coordinator: in one round
 //! trip where both nodes have a presignature in stock, in rounds between them otherwise.
 
+mod submit;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use alloy_primitives::{Address, B256};
 use async_trait::async_trait;
 use tercet_api::payment::{PaymentStatus, PaymentView, RefusalBy, SigningWay};
 use tercet_api::problem::ProblemCode;
 use tercet_api::relay::{FailureKind, SealedBytes, SealedPart};
-use tercet_policy::intent::{IntentId, PaymentIntent, SignedIntent};
-use tercet_policy::payload::{Eip3009Payment, FinishedPayment};
+use tercet_policy::intent::{IntentId, Payment, PaymentIntent, SignedIntent, TempoNonce};
+use tercet_policy::payload::{FinishedPayment, MppSignature};
 use tercet_policy::report::ReportKind;
 use tercet_policy::time::UnixSeconds;
 use tercet_signer_node::{NotPaid, Ticket};
 use tokio::time::sleep;
 
 use crate::client::{Client, ClientError, PAYMENT_TRIES_MAX, RETRY_PAUSE_MS};
+use crate::mpp::{VoucherAsk, VoucherSigner};
 use crate::node::{AgentNode, NodeError};
 use crate::seam::{Clock as _, PayError, Payer, Signed, SystemClock};
 
@@ -47,17 +51,32 @@ impl Payer for HousedPayer {
         self.node.sign_intent(intent).await.map_err(of_node)
     }
 
-    async fn authorize(&self, intent: SignedIntent) -> Result<Signed<Eip3009Payment>, PayError> {
-        let Signed { payment, by } = self.finish(intent).await?;
-        match payment {
-            FinishedPayment::X402(payment) => Ok(Signed { payment, by }),
-            _ => Err(failed(false, "the node finished a payment of another kind")),
-        }
+    async fn authorize(&self, intent: SignedIntent) -> Result<Signed<FinishedPayment>, PayError> {
+        self.finish(intent).await
+    }
+
+    async fn submit(&self, intent: SignedIntent) -> Result<(), PayError> {
+        self.bring(intent).await
     }
 
     async fn report(&self, intent: PaymentIntent, outcome: ReportKind) -> Result<(), PayError> {
         let report = self.node.sign_report(intent, outcome).await.map_err(of_node)?;
         self.client.report(report).await.map(drop).map_err(|e| of_client(&e))
+    }
+}
+
+#[async_trait]
+impl VoucherSigner for HousedPayer {
+    async fn session_signer(&self, wallet: Address, salt: B256) -> Result<Address, PayError> {
+        self.node.session_signer(wallet, salt).await.map_err(of_node)
+    }
+
+    async fn sign_voucher(&self, ask: VoucherAsk) -> Result<MppSignature, PayError> {
+        self.node.sign_voucher(ask).await.map_err(of_node)
+    }
+
+    async fn sign_close(&self, ask: VoucherAsk) -> Result<MppSignature, PayError> {
+        self.node.sign_close(ask).await.map_err(of_node)
     }
 }
 
@@ -75,27 +94,36 @@ impl HousedPayer {
     ) -> Result<Signed<FinishedPayment>, PayError> {
         let id = intent.document.id;
         let ended = self.ask(intent).await;
+        let signed = self.doubted(id, ended).await?;
+        self.say_how(id, signed.by);
+        Ok(signed)
+    }
+
+    /// An end, with doubt where a refusal is not to be believed.
+    async fn doubted<T>(&self, id: IntentId, ended: Result<T, PayError>) -> Result<T, PayError> {
         match ended {
             Err(PayError::Refused { refusals }) if self.node.may_have_signed(id).await => {
                 let said = refusals.first().map(|r| format!("{}: {}", r.by, r.refusal));
                 let said = said.unwrap_or_default();
                 Err(failed(true, format!("called refused ({said}), and may be signed")))
             }
-            Ok(signed) => {
-                self.say_how(id, signed.by);
-                Ok(signed)
-            }
-            failed => failed,
+            ended => ended,
         }
     }
 
     async fn ask(&self, intent: SignedIntent) -> Result<Signed<FinishedPayment>, PayError> {
         let id = intent.document.id;
+        let too_soon = ends_before_people(&intent.document);
         // Before the intent is posted: its end may come before the answer to the post.
         let ticket = self.ticket(id).await?;
         match self.post(intent).await {
             Ok(PaymentView { answer: Some(answer), .. }) => self.join(id, &answer).await,
-            Ok(view) => self.after(ticket, &view).await,
+            Ok(view) => match too_soon {
+                Some(ends) if view.status == PaymentStatus::AwaitingApproval => {
+                    Err(PayError::NeedsApproval { ends })
+                }
+                _ => self.after(ticket, &view).await,
+            },
             Err(ClientError::Unreachable { detail }) => {
                 // The line broke, and both nodes may have signed all the same.
                 let patience = Duration::from_millis(LOST_AFTER_MS);
@@ -145,8 +173,12 @@ impl HousedPayer {
 
     /// Our node's part, where it has one to give. Whatever keeps it from that keeps nobody from
     /// asking: the coordinator, and both nodes once more, say what is wrong with the payment, or
-    /// whom it needs.
+    /// whom it needs. None is given for what the coordinator brings to the chain: the operator's node
+    /// would hand the whole to it and answer nobody, while without a part ours has the last word.
     async fn part(&self, intent: &SignedIntent) -> Option<SealedPart> {
+        if is_brought_by_coordinator(&intent.document.payment) {
+            return None;
+        }
         match self.node.begin(intent).await {
             Ok(part) => part,
             Err(why) => {
@@ -187,18 +219,19 @@ impl HousedPayer {
                 let patience = Duration::from_secs(SIGN_SECONDS_MAX);
                 ticket.finished(patience).await.map(in_rounds).map_err(of_end)
             }
-            PaymentStatus::Signed | PaymentStatus::Submitted | PaymentStatus::Unknown => {
+            status if may_be_lost(status, &view.payment) => {
+                let by = view.signed_by.unwrap_or(SigningWay::Interactive);
                 // An answer that was lost on its way comes by no ticket.
-                if view.signed_by == Some(SigningWay::Presignature) {
+                if by == SigningWay::Presignature && !is_brought_by_coordinator(&view.payment) {
                     return self.again(view.id).await;
                 }
                 match ticket.finished(Duration::from_millis(LOST_AFTER_MS)).await {
                     Err(NotPaid::TimedOut) => self.again(view.id).await,
-                    ended => ended.map(in_rounds).map_err(of_end),
+                    ended => ended.map(|payment| Signed { payment, by }).map_err(of_end),
                 }
             }
             PaymentStatus::Refused => Err(PayError::Refused { refusals: view.refusals.clone() }),
-            PaymentStatus::Failed | PaymentStatus::Settled | PaymentStatus::Void => {
+            _ => {
                 let detail = view.detail.clone().unwrap_or_default();
                 Err(failed(false, format!("the payment is over ({:?}) {detail}", view.status)))
             }
@@ -249,6 +282,31 @@ impl HousedPayer {
             );
         }
     }
+}
+
+/// Whether there may be a signature that this process has not seen. What moves nothing is over with
+/// its signature.
+const fn may_be_lost(status: PaymentStatus, payment: &Payment) -> bool {
+    match status {
+        PaymentStatus::Signed | PaymentStatus::Submitted | PaymentStatus::Unknown => true,
+        PaymentStatus::Settled => {
+            matches!(payment, Payment::MppProof(_) | Payment::MppVoucher(_) | Payment::MppClose(_))
+        }
+        _ => false,
+    }
+}
+
+/// When an intent ends that leaves people no time: a transaction that a service brings to the chain
+/// lives for seconds, and what is approved later is signed for nothing.
+fn ends_before_people(intent: &PaymentIntent) -> Option<UnixSeconds> {
+    let terms = intent.payment.tempo_terms()?;
+    (terms.nonce == TempoNonce::Expiring).then_some(terms.valid_before)
+}
+
+/// Whether the coordinator brings it to the chain. The operator's node hands such a transaction to
+/// the coordinator and answers nothing that a part could be joined with: it is signed in rounds.
+const fn is_brought_by_coordinator(payment: &Payment) -> bool {
+    matches!(payment, Payment::MppExit(_) | Payment::TempoTransfer(_))
 }
 
 /// What a ticket brings was signed in rounds.

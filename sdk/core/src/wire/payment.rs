@@ -1,4 +1,5 @@
-//! `PAYMENT-SIGNATURE`: a signed authorization on its way to the merchant.
+//! `PAYMENT-SIGNATURE`: a signed authorization on its way to the merchant. MPP's credentials travel
+//! in the same type.
 //!
 //! Whoever holds it can settle it. It has no voice in `Debug`, is wiped on drop, and is never
 //! written to disk: after a crash the same intent is signed again, and the chain settles its
@@ -16,13 +17,16 @@ use tercet_policy::document::ContentHash;
 use tercet_policy::payload::Eip3009Payment;
 use zeroize::Zeroizing;
 
-use super::{BASE64, X402_VERSION};
+use super::{BASE64, PAYMENT_SIGNATURE, X402_VERSION};
 
 /// Room for a payment's JSON beside what the merchant wrote, in bytes: no growth, no copies.
 const PAYLOAD_BYTES: usize = 1_024;
 
-/// The value of the header.
-pub struct PaymentHeader(Zeroizing<String>);
+/// A header with its value.
+pub struct PaymentHeader {
+    name: &'static str,
+    value: Zeroizing<String>,
+}
 
 #[derive(Serialize)]
 struct PaymentPayload<'a> {
@@ -49,13 +53,24 @@ impl PaymentHeader {
         let payload =
             PaymentPayload { version: X402_VERSION, resource, accepted, payload: payment };
         serde_json::to_writer(&mut *json, &payload)?;
-        Ok(Self(Zeroizing::new(BASE64.encode(json.as_slice()))))
+        Ok(Self::of(PAYMENT_SIGNATURE, Zeroizing::new(BASE64.encode(json.as_slice()))))
+    }
+
+    /// A header of another protocol.
+    pub(crate) const fn of(name: &'static str, value: Zeroizing<String>) -> Self {
+        Self { name, value }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The value for one request, marked so that no HTTP layer prints or indexes it. Nothing if
     /// it is not ASCII, which base64 always is.
     pub(crate) fn expose(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_str(&self.0).ok()?;
+        let mut value = HeaderValue::from_str(&self.value).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
@@ -63,7 +78,7 @@ impl PaymentHeader {
     /// SHA-256 of the value, which says nothing about it: for the journal.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
-        ContentHash(Sha256::digest(self.0.as_bytes()).into())
+        ContentHash(Sha256::digest(self.value.as_bytes()).into())
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// Checks a whole text. The depth is bounded by the parser (128).
-pub(super) fn check(json: &str) -> Result<(), serde_json::Error> {
+pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Strict>(json).map(|Strict| ())
 }
 

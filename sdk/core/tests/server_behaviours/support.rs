@@ -99,6 +99,17 @@ impl World {
         self.restart().await;
     }
 
+    /// Another process over the same home.
+    pub(crate) async fn another(&self) -> Buyer {
+        buyer(&self.home, &self.rules, &self.payer, &self.chain, &self.clock).await
+    }
+
+    /// Another wallet's process over the same home.
+    pub(crate) async fn of_wallet(&self, wallet: Address) -> Buyer {
+        let parts = parts(&self.home, &self.rules, &self.payer, &self.chain, &self.clock).await;
+        Buyer::new(BuyerParts { wallet, ..parts }).unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Result<Fetched, Error> {
         self.buyer.fetch(self.merchant.request(Method::GET, path)).await
     }
@@ -147,14 +158,24 @@ async fn buyer(
     chain: &Arc<FakeChain>,
     clock: &Arc<FakeClock>,
 ) -> Buyer {
-    Buyer::new(BuyerParts {
+    Buyer::new(parts(home, rules, payer, chain, clock).await).unwrap()
+}
+
+async fn parts(
+    home: &tempfile::TempDir,
+    rules: &FetchRules,
+    payer: &Arc<FakePayer>,
+    chain: &Arc<FakeChain>,
+    clock: &Arc<FakeClock>,
+) -> BuyerParts {
+    BuyerParts {
         wallet: wallet(),
         agent: AgentId::new("research-01").unwrap(),
         rules: rules.clone(),
         journal: Journal::open(home.path()).await.unwrap(),
         payer: Arc::clone(payer) as _,
+        vouchers: Some(Arc::clone(payer) as _),
         evidence: Arc::clone(chain) as _,
         clock: Arc::clone(clock) as _,
-    })
-    .unwrap()
+    }
 }

@@ -96,8 +96,17 @@ pub(super) async fn search(
         Answer::Model(_) => {}
     }
     let witness = Witness::of(goal, names)?;
-    let payable = [domain, witness.expressions()].concat();
-    let payee = match solver.ask(goal, &payable).await? {
+    let mut payable = [domain, witness.expressions()].concat();
+    payable.push(ON_BASE.to_owned());
+    let on_base = solver.ask(goal, &payable).await?;
+    let model = match on_base {
+        Answer::None => {
+            payable.pop();
+            solver.ask(goal, &payable).await?
+        }
+        answer => answer,
+    };
+    let payee = match model {
         Answer::Model(model) => Draft::of(&model, &witness)?,
         Answer::None => return Ok(Finding::Open(NOBODY.to_owned())),
         Answer::Unknown(why) => return Ok(Finding::Open(why)),
@@ -110,6 +119,8 @@ pub(super) async fn search(
     Ok(Finding::Open(NOTHING.to_owned()))
 }
 
+/// What is looked for first: every past can be made up on Base, where each protocol pays.
+const ON_BASE: &str = r#"resource.asset == "USDC""#;
 const NOBODY: &str = "no payment to anybody whom the policies name, or to a stranger, shows it";
 const NOTHING: &str = "what the solver found is no payment that the policies let through: it \
                        hangs on the past, on the moment, or on rules that are not translated";

@@ -81,8 +81,7 @@ fn lie_of(intent: &PaymentIntent) -> Option<&'static Lie> {
 pub(super) async fn to_both_nodes(stage: &mut Stage, show: &mut Show<'_>) -> Result<(), CliError> {
     let liar = Liar::start(stage.house.coordinator, lie_about_everything()).await;
     let liar = liar.map_err(failed)?;
-    let text = Default::default();
-    stage.house.write_configs(|_| liar.url(), &text).map_err(failed)?;
+    stage.house.write_configs(|_| liar.url(), &stage.text).map_err(failed)?;
     for party in Party::EVERYDAY {
         stage.stop_node(party).await;
         stage.start_node(party).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tercet_api::payment::{PaymentStatus, PaymentView};
-use tercet_policy::intent::SignedIntent;
+use tercet_policy::intent::{IntentId, SignedIntent};
 
 use super::{FRIEND, MERCHANT_PAYEE, STRANGER, Stage, failed, refusal, usdc_text};
 use crate::demo::process::program;
@@ -86,7 +86,7 @@ pub(super) async fn a_friend(stage: &Stage, show: &mut Show<'_>) -> Result<Signe
     let intent = stage.house.sign_intent(intent).map_err(failed)?;
     let line = stage.house.line().map_err(failed)?;
     line.pay(intent.clone()).await.map_err(failed)?;
-    let view = settled(stage, &intent).await?;
+    let view = settled(stage, &intent.document.id).await?;
     let after = stage.chain.rpc.usdc(FRIEND).await.map_err(failed)?;
     show.step(
         "a transfer, judged and signed by agent and operator",
@@ -130,16 +130,17 @@ pub(super) async fn the_same_again(
     Ok(())
 }
 
-async fn settled(stage: &Stage, intent: &SignedIntent) -> Result<PaymentView, CliError> {
+/// Waits until the coordinator has the chain's word that a payment is settled.
+pub(super) async fn settled(stage: &Stage, id: &IntentId) -> Result<PaymentView, CliError> {
     let line = stage.house.line().map_err(failed)?;
     let begun = Instant::now();
     loop {
-        let view = line.payment(&intent.document.id).await.map_err(failed)?;
+        let view = line.payment(id).await.map_err(failed)?;
         if view.status == PaymentStatus::Settled {
             return Ok(view);
         }
         if view.status.is_terminal() || begun.elapsed() > Duration::from_secs(SETTLED_SECONDS_MAX) {
-            return Err(failed(format!("the transfer is {:?}: {:?}", view.status, view.detail)));
+            return Err(failed(format!("the payment is {:?}: {:?}", view.status, view.detail)));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

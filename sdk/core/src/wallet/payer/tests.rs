@@ -1,132 +1,25 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
-use alloy_primitives::{Address, B256};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use ed25519_dalek::SigningKey;
-use serde_json::{Value, json};
-use tercet_api::auth::{RequestParts, SignatureHeaders};
 use tercet_api::payment::CreatePayment;
 use tercet_api::problem::{PROBLEM_MEDIA_TYPE, Problem};
-use tercet_policy::document::{NodeKeys, Signed as SignedDocument, WalletRequest};
-use tercet_policy::intent::Payment;
-use tercet_policy::payload::{Authorization, WalletSignature};
+use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::document::Signed as SignedDocument;
+use tercet_policy::intent::{MppChallenge, MppCharge, MppProof, Payment, TempoTransfer, X402Exact};
+use tercet_policy::money::Amount;
 use tercet_policy::refusal::Refusal;
-use tercet_policy::report::SignedReport;
-use tercet_signer::gate::HeldWallet;
-use tercet_signer_node::{PaymentEnd, Readiness};
-use tokio::sync::mpsc;
+use tercet_signer_node::PaymentEnd;
 
 use super::*;
 use crate::client::Credentials;
 use crate::fixture::signed_intent;
-
-/// A node that gives as many parts as it was given, and finishes what is answered "good".
-#[derive(Debug, Default)]
-struct FakeNode {
-    parts: AtomicUsize,
-    begun: AtomicUsize,
-    given_up: AtomicUsize,
-    forgotten: AtomicUsize,
-    may_have_signed: AtomicBool,
-    ticket_brings: Mutex<Option<PaymentEnd>>,
-    line_stands: AtomicBool,
-}
-
-fn finished() -> FinishedPayment {
-    let intent = crate::fixture::intent(1);
-    let Payment::X402Exact(x) = intent.payment else { panic!("x402 was expected") };
-    FinishedPayment::X402(Eip3009Payment {
-        chain: x.chain,
-        token: x.token,
-        signature: WalletSignature::new([1; 32], [1; 32], false).unwrap(),
-        authorization: Authorization {
-            from: intent.wallet,
-            to: x.to,
-            value: x.amount,
-            valid_after: UnixSeconds(0),
-            valid_before: x.valid_before,
-            nonce: B256::repeat_byte(1),
-        },
-    })
-}
-
-#[async_trait]
-impl AgentNode for FakeNode {
-    async fn keys(&self) -> Result<NodeKeys, NodeError> {
-        Err(NodeError::Closed)
-    }
-    async fn wallets(&self) -> Result<Vec<HeldWallet>, NodeError> {
-        Ok(Vec::new())
-    }
-    async fn readiness(&self) -> Result<Readiness, NodeError> {
-        Err(NodeError::Closed)
-    }
-    async fn wait_connected(&self, _: Duration) -> Result<(), NodeError> {
-        Ok(())
-    }
-    async fn sign_intent(&self, _: PaymentIntent) -> Result<SignedIntent, NodeError> {
-        Ok(signed_intent(&SigningKey::from_bytes(&[7; 32])))
-    }
-    async fn sign_report(
-        &self,
-        _: PaymentIntent,
-        _: ReportKind,
-    ) -> Result<SignedReport, NodeError> {
-        Err(NodeError::Closed)
-    }
-    async fn sign_wallet_request(
-        &self,
-        _: WalletRequest,
-    ) -> Result<SignedDocument<WalletRequest>, NodeError> {
-        Err(NodeError::Closed)
-    }
-    async fn sign_request(&self, _: &RequestParts<'_>) -> Result<SignatureHeaders, NodeError> {
-        Err(NodeError::Closed)
-    }
-    async fn may_have_signed(&self, _: IntentId) -> bool {
-        self.may_have_signed.load(Ordering::SeqCst)
-    }
-    async fn expect(&self, intent: IntentId, _: Duration) -> Result<Ticket, NodeError> {
-        if !self.line_stands.load(Ordering::SeqCst) {
-            return Err(NodeError::NotConnected);
-        }
-        let (tell, ends) = mpsc::channel(1);
-        if let Some(end) = self.ticket_brings.lock().unwrap().take() {
-            tell.try_send(end).unwrap();
-        }
-        // A ticket without an end waits for it.
-        tokio::spawn(async move { tell.closed().await });
-        Ok(Ticket::over(intent, ends))
-    }
-    async fn begin(&self, _: &SignedIntent) -> Result<Option<SealedPart>, NodeError> {
-        let begun = self.begun.fetch_add(1, Ordering::SeqCst);
-        if begun >= self.parts.load(Ordering::SeqCst) {
-            return Ok(None);
-        }
-        let number = u8::try_from(begun).unwrap();
-        let (presignature, sealed) = (B256::repeat_byte(number), SealedBytes(vec![number]));
-        Ok(Some(SealedPart { presignature, sealed }))
-    }
-    async fn finish(&self, _: IntentId, answer: &[u8]) -> Result<FinishedPayment, NodeError> {
-        if answer == b"good" {
-            return Ok(finished());
-        }
-        let (kind, detail) = (FailureKind::Peer, "not its answer".to_owned());
-        Err(NodeError::NotPaid(NotPaid::Failed { kind, detail }))
-    }
-    async fn give_up(&self, _: IntentId) {
-        self.given_up.fetch_add(1, Ordering::SeqCst);
-    }
-    async fn forget(&self, _: IntentId) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
-    }
-    async fn wake(&self, _: Address) {}
-}
+use crate::wallet::fixture::{FakeNode, finished, view_of};
 
 /// What a coordinator says to one post.
 #[derive(Clone, Copy, Debug)]
@@ -148,6 +41,8 @@ struct Desk {
     posted: Arc<Mutex<Vec<Option<B256>>>>,
     signed_again: Arc<AtomicUsize>,
     is_known: Arc<AtomicBool>,
+    /// Where a payment stands when it is looked at.
+    later: Arc<Mutex<PaymentStatus>>,
 }
 
 struct World {
@@ -164,6 +59,7 @@ impl World {
             posted: Arc::default(),
             signed_again: Arc::default(),
             is_known: Arc::default(),
+            later: Arc::new(Mutex::new(PaymentStatus::Signing)),
         };
         let routes = Router::new()
             .route("/v1/payments", post(create))
@@ -240,23 +136,13 @@ async fn show(State(desk): State<Desk>) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     }
     let intent = signed_intent(&SigningKey::from_bytes(&[7; 32]));
-    Json(view_of(&intent, PaymentStatus::Signing)).into_response()
+    Json(view_of(&intent, *desk.later.lock().unwrap())).into_response()
 }
 
 async fn sign_again(State(desk): State<Desk>) -> Json<PaymentView> {
     desk.signed_again.fetch_add(1, Ordering::SeqCst);
     let intent = signed_intent(&SigningKey::from_bytes(&[7; 32]));
     Json(view_of(&intent, PaymentStatus::Signed))
-}
-
-fn view_of(intent: &SignedIntent, status: PaymentStatus) -> PaymentView {
-    let document = &intent.document;
-    let view: Value = json!({
-        "id": document.id, "agent": document.agent, "wallet": document.wallet,
-        "payment": document.payment, "status": status, "refusals": [],
-        "created_at": 1, "updated_at": 1,
-    });
-    serde_json::from_value(view).unwrap()
 }
 
 fn part(number: u8) -> Option<B256> {
@@ -350,6 +236,104 @@ async fn a_refusal_is_believed_only_if_our_part_cannot_have_left() {
         panic!("a refusal was believed")
     };
     assert!(retryable && detail.contains("may be signed"), "{detail}");
+}
+
+/// An intent to make one on Tempo of, what it pays, and a token there.
+fn on_tempo() -> (PaymentIntent, X402Exact, &'static Asset) {
+    let intent = crate::fixture::intent(1);
+    let Payment::X402Exact(x) = intent.payment.clone() else { panic!("x402 was expected") };
+    (intent, x, Asset::by_symbol(Chain::Tempo, "pathUSD").unwrap())
+}
+
+/// The operator's node answers no part with a transaction that the coordinator brings to the chain.
+#[tokio::test]
+async fn what_the_coordinator_brings_to_the_chain_takes_no_part_and_brings_nothing_back() {
+    let (mut intent, x, asset) = on_tempo();
+    intent.payment = Payment::TempoTransfer(TempoTransfer {
+        chain: asset.chain,
+        token: asset.token,
+        to: x.to,
+        amount: x.amount,
+        memo: None,
+        terms: crate::mpp::charge::terms(100_000, Some(asset.token), x.valid_before),
+    });
+    let intent = SignedDocument::by(intent, &SigningKey::from_bytes(&[7; 32])).unwrap();
+    let submitted = Says::View(PaymentStatus::Submitted, None, Some(SigningWay::Presignature));
+    let signing = Says::View(PaymentStatus::Signing, None, None);
+    let failed = Says::View(PaymentStatus::Failed, None, None);
+    for (says, brought) in [(submitted, true), (signing, true), (failed, false)] {
+        let world = World::new(1, &[says]).await;
+        world.desk.is_known.store(true, Ordering::SeqCst);
+        *world.desk.later.lock().unwrap() = PaymentStatus::Unknown;
+        let ended = world.payer.submit(intent.clone()).await;
+        assert_eq!(ended.is_ok(), brought, "{says:?}: {ended:?}");
+        assert_eq!(world.seen(), (vec![None], 0, 0), "{says:?}: the stock is not in doubt");
+    }
+    let world = World::new(1, &[Says::View(PaymentStatus::Signed, None, None)]).await;
+    let world = world.ticket_brings(PaymentEnd::Signed(Box::new(finished())));
+    world.payer.finish(intent).await.unwrap();
+    assert_eq!(world.seen(), (vec![None], 0, 0), "in rounds, where it is asked for");
+}
+
+fn of_payment(payment: impl FnOnce(&'static Asset, Challenged) -> Payment) -> SignedIntent {
+    let mut intent = crate::fixture::intent(1);
+    let Payment::X402Exact(x) = intent.payment else { panic!("x402 was expected") };
+    let id = "kM9xPqWvT2nJrHsY4aDfEb".to_owned();
+    let realm = "merchant.example".to_owned();
+    let challenge = MppChallenge { id, realm, resource: x.resource, service: x.service };
+    let asked = Challenged { to: x.to, amount: x.amount, ends: x.valid_before, challenge };
+    intent.payment = payment(Asset::by_symbol(Chain::Tempo, "pathUSD").unwrap(), asked);
+    SignedDocument::by(intent, &SigningKey::from_bytes(&[7; 32])).unwrap()
+}
+
+struct Challenged {
+    to: Address,
+    amount: Amount,
+    ends: UnixSeconds,
+    challenge: MppChallenge,
+}
+
+/// A transaction that a service brings to the chain lives for seconds.
+#[tokio::test]
+async fn what_ends_before_people_can_answer_is_not_waited_for() {
+    let asked = Says::View(PaymentStatus::AwaitingApproval, None, None);
+    let world = World::new(0, &[asked]).await;
+    let intent = of_payment(|asset, Challenged { to, amount, ends, challenge }| {
+        let (chain, token, splits) = (asset.chain, asset.token, Vec::new());
+        let terms = crate::mpp::charge::terms(100_000, Some(token), ends);
+        Payment::MppCharge(MppCharge { chain, token, to, amount, splits, challenge, terms })
+    });
+    let ends = intent.document.payment.valid_before().unwrap();
+    let refused = world.payer.finish(intent).await;
+    assert_eq!(refused, Err(PayError::NeedsApproval { ends }));
+}
+
+/// The operator's node would hand the transaction to the coordinator, and answer nobody.
+#[tokio::test]
+async fn what_the_coordinator_brings_to_the_chain_goes_without_a_part() {
+    let submitted = Says::View(PaymentStatus::Submitted, None, Some(SigningWay::Presignature));
+    let world = World::new(1, &[submitted]).await;
+    let world = world.ticket_brings(PaymentEnd::Signed(Box::new(finished())));
+    let intent = of_payment(|asset, Challenged { to, amount, ends, .. }| {
+        let (chain, token) = (asset.chain, asset.token);
+        let terms = crate::mpp::charge::terms(100_000, Some(token), ends);
+        Payment::TempoTransfer(TempoTransfer { chain, token, to, amount, memo: None, terms })
+    });
+    assert_eq!(world.payer.finish(intent).await.unwrap().by, SigningWay::Presignature);
+    assert_eq!(world.seen(), (vec![None], 0, 0));
+}
+
+#[tokio::test]
+async fn what_moves_nothing_is_over_with_its_signature() {
+    let settled = Says::View(PaymentStatus::Settled, None, Some(SigningWay::Interactive));
+    let world = World::new(0, &[settled, settled]).await;
+    let world = world.ticket_brings(PaymentEnd::Signed(Box::new(finished())));
+    let intent = of_payment(|asset, Challenged { challenge, .. }| {
+        Payment::MppProof(MppProof { chain: asset.chain, token: asset.token, challenge })
+    });
+    assert_eq!(world.payer.finish(intent).await.unwrap().by, SigningWay::Interactive);
+    let over = world.pay().await;
+    assert!(matches!(over, Err(PayError::Failed { retryable: false, .. })), "{over:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use reqwest::{Method, Request, Url};
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ pub(crate) struct Hit {
     pub(crate) method: String,
     pub(crate) body: Bytes,
     pub(crate) payment: Option<SentPayment>,
+    /// The MPP credential.
+    pub(crate) credential: Option<Value>,
 }
 
 /// A payment that arrived.
@@ -52,6 +54,13 @@ impl SentPayment {
             document,
         })
     }
+}
+
+fn credential(headers: &HeaderMap) -> Option<Value> {
+    let name = ["authorization", "payment-authorization"];
+    let value = name.iter().find_map(|name| headers.get(*name))?.to_str().unwrap();
+    let text = value.strip_prefix("Payment ")?;
+    Some(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap())
 }
 
 /// What the merchant does.
@@ -83,6 +92,7 @@ impl Merchant {
                         number: seen.len(),
                         method: parts.method.to_string(),
                         payment: SentPayment::read(&parts.headers),
+                        credential: credential(&parts.headers),
                         body,
                     };
                     seen.push(hit.clone());

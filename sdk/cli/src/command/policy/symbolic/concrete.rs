@@ -14,8 +14,10 @@ use super::super::payment::Who;
 use super::Goal;
 use crate::error::CliError;
 
-/// Decimals of the one asset there is.
+/// Decimals of every asset there is.
 const DECIMALS: u8 = 6;
+/// The asset where the solver leaves it open.
+const ASSET: &str = "USDC";
 /// More than any wallet holds, for rules about a share of it.
 const BALANCE: &str = "1000000000000";
 /// Beyond any decimal that an agent would declare.
@@ -132,7 +134,7 @@ fn extra(policies: &[&Policy]) -> Map<String, Value> {
     for rule in policies.iter().flat_map(|policy| policy.rules()) {
         let (name, value) = match rule.kind() {
             RuleKind::MaxFee(_) => ("fee_wei", "1".into()),
-            RuleKind::MaxShareOfBalance(_) => ("balance", format!("{BALANCE} USDC").into()),
+            RuleKind::MaxShareOfBalance(_) => ("balance", BALANCE.into()),
             RuleKind::X402(X402::SessionBudget(_)) | RuleKind::Mpp(Mpp::SessionBudget(_)) => {
                 ("session", "made-up".into())
             }
@@ -173,7 +175,8 @@ impl Draft {
         let (service, protocol) = (text("service"), text("protocol"));
         let mut payment = Map::new();
         let mut put = |name: &str, value: Value| payment.insert(name.to_owned(), value);
-        put("amount", format!("{} USDC", amount.to_decimal(DECIMALS)).into());
+        let asset = text("asset").unwrap_or_else(|| ASSET.to_owned());
+        put("amount", format!("{} {asset}", amount.to_decimal(DECIMALS)).into());
         put("to", recipient.clone().into());
         let chain = text("chain").unwrap_or_else(|| Chain::Base.caip2().to_owned());
         put("chain", chain.into());
@@ -196,7 +199,13 @@ impl Draft {
             // An authorization has no fee, and a transfer no flow and no validity.
             if name.as_str() == "fee_wei" { transfer } else { !transfer || *name == "balance" }
         });
-        wanted.for_each(|(name, value)| drop(put(name, value.clone())));
+        wanted.for_each(|(name, value)| {
+            let value = match (name.as_str(), value) {
+                ("balance", Value::String(balance)) => format!("{balance} {asset}").into(),
+                (_, value) => value.clone(),
+            };
+            put(name, value);
+        });
         let registry = registry(entity, service.as_deref(), &recipient);
         Ok(Self { payment, registry, recipient, service, who: witness.who().clone() })
     }
