@@ -10,4 +10,7 @@ pub mod invariants;
 #[cfg(feature = "insecure-dealer")]
 pub mod load;
 pub mod local_key;
+pub mod mpp_peers;
+pub mod mpp_shop;
 pub mod peers;
+pub mod tempo;

@@ -148,7 +148,8 @@ pub fn with_high_s(signature: &Signature) -> Signature {
 #[must_use]
 pub fn digest(asset: &Asset, content: &impl SolStruct) -> B256 {
     let mut preimage = vec![0x19, 0x01];
-    preimage.extend_from_slice(asset.domain_separator.as_slice());
+    let domain = asset.eip3009.as_ref().expect("a token with EIP-3009");
+    preimage.extend_from_slice(domain.separator.as_slice());
     preimage.extend_from_slice(content.eip712_hash_struct().as_slice());
     keccak256(preimage)
 }

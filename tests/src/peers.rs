@@ -75,7 +75,7 @@ impl Peer {
         self.url.join(path).expect("a path joins")
     }
 
-    async fn start(script: &str, settings: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) async fn start(script: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let mut process = node_script(script)
             .env("PORT", "0")
             .env("EXIT_WITH_STDIN", "1")
@@ -145,7 +145,7 @@ pub async fn pay_with_official_client(
     Ok(payments.map(serde_json::from_str).collect::<Result<_, _>>()?)
 }
 
-fn node_script(script: &str) -> Command {
+pub(crate) fn node_script(script: &str) -> Command {
     let mut command = Command::new("node");
     command.arg(script).current_dir(peers_folder()).kill_on_drop(true);
     command

@@ -22,6 +22,10 @@ mod system {
     mod homes;
     mod liar;
     mod links;
+    mod mpp;
+    mod mpp_hostile;
+    mod mpp_sessions;
+    mod mpp_wallet;
     mod payments;
     mod peers;
     mod people;
@@ -31,5 +35,8 @@ mod system {
     mod slate;
     mod stock;
     mod strangers;
+    mod tempo_house;
+    mod tempo_testbed;
+    mod tempo_transfer;
     mod thousand;
 }

@@ -115,6 +115,23 @@ const KNOWN: &[(&str, &str, Option<f64>, Better)] = &[
     ("x402_paid_ratio", "ratio", Some(1.25), Better::Lower),
     ("x402_authorize_p50_ms", "ms", None, Better::Lower),
     ("receipt_check_p99_ms", "ms", Some(1.0), Better::Lower),
+    ("mpp_open_p50_ms", "ms", None, Better::Lower),
+    ("mpp_open_p95_ms", "ms", Some(50.0), Better::Lower),
+    ("mpp_voucher_p50_ms", "ms", None, Better::Lower),
+    ("mpp_voucher_p99_ms", "ms", Some(1.0), Better::Lower),
+    ("mpp_voucher_within_p50_ms", "ms", None, Better::Lower),
+    ("mpp_voucher_within_p99_ms", "ms", None, Better::Lower),
+    ("mpp_request_p50_ms", "ms", None, Better::Lower),
+    ("mpp_request_p95_ms", "ms", None, Better::Lower),
+    ("mpp_official_p50_ms", "ms", None, Better::Lower),
+    ("mpp_official_p95_ms", "ms", None, Better::Lower),
+    ("mpp_request_ratio", "ratio", Some(1.25), Better::Lower),
+    ("mpp_session_first_100_p50_ms", "ms", None, Better::Lower),
+    ("mpp_session_last_100_p50_ms", "ms", None, Better::Lower),
+    ("mpp_session_growth_ratio", "ratio", Some(1.10), Better::Lower),
+    ("mpp_session_node_growth_kib", "KiB", None, Better::Lower),
+    ("mpp_session_buyer_growth_kib", "KiB", None, Better::Lower),
+    ("mpp_session_journal_growth_kib", "KiB", None, Better::Lower),
 ];
 
 /// What was found.

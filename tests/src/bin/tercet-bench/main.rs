@@ -8,8 +8,8 @@
 //! the cores of this machine.
 //!
 //! `tercet-bench [quick] [PART..]`: `quick` makes few of each; parts are `policy admit stages sign
-//! presign load wallets provisioning purchases primes`, all of them if none is named, and only then
-//! are the files written.
+//! presign load wallets provisioning purchases mpp primes`, all of them if none is named, and only
+//! then are the files written.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -21,6 +21,7 @@ mod examples;
 mod figures;
 mod house;
 mod load;
+mod mpp;
 mod provisioning;
 mod purchases;
 mod report;
@@ -34,7 +35,7 @@ use anyhow::Result;
 use self::figures::Figures;
 
 /// The parts, in the order in which they run.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "policy",
     "admit",
     "stages",
@@ -44,6 +45,7 @@ const PARTS: [&str; 10] = [
     "wallets",
     "provisioning",
     "purchases",
+    "mpp",
     "primes",
 ];
 
@@ -111,6 +113,7 @@ async fn measure(part: &str, scale: Scale, figures: &mut Figures) -> Result<()> 
         "load" => load::measure(scale, figures).await,
         "wallets" => wallets::measure(scale, figures).await,
         "provisioning" => provisioning::measure(scale, figures).await,
+        "mpp" => Box::pin(mpp::measure(scale, figures)).await,
         _ => Box::pin(purchases::measure(scale, figures)).await,
     }
 }

@@ -35,7 +35,8 @@ fn table(figures: &Figures, [commit, rig, date]: [&str; 3]) -> String {
     figures.found.iter().for_each(|figure| text.push_str(&row(figure)));
     text.push_str(&tables::stages(figures));
     text.push_str(&tables::agents(figures));
-    text.push_str("\nNot measured yet: `mpp_*` (there are no channels).\n\n## Notes\n\n");
+    text.push_str(&tables::sessions(figures));
+    text.push_str("\n## Notes\n\n");
     for note in &figures.notes {
         // Writing to a string does not fail.
         let _ = writeln!(text, "- {note}");

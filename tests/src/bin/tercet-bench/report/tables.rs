@@ -14,6 +14,20 @@ const STAGES: [(&str, &str, f64, &str); 7] = [
     ("partial", "stage_partial_us", 1e-3, "each node"),
     ("combine", "stage_combine_us", 1e-3, "each node: add up, recover, verify"),
 ];
+/// What is done, its median, its tail and which one that is, what it holds.
+const SESSION: [(&str, &str, &str, &str, &str); 5] = [
+    ("opening", "mpp_open_p50_ms", "mpp_open_p95_ms", "p95", "the 402 out to the credential in"),
+    ("voucher", "mpp_voucher_p50_ms", "mpp_voucher_p99_ms", "p99", "agent's node beside the buyer"),
+    (
+        "voucher",
+        "mpp_voucher_within_p50_ms",
+        "mpp_voucher_within_p99_ms",
+        "p99",
+        "agent's node in the buyer's process",
+    ),
+    ("request", "mpp_request_p50_ms", "mpp_request_p95_ms", "p95", "ours, node beside"),
+    ("request", "mpp_official_p50_ms", "mpp_official_p95_ms", "p95", "the official client"),
+];
 const AGENTS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// What one authorization consists of.
@@ -55,6 +69,21 @@ pub(super) fn agents(figures: &Figures) -> String {
         let p99_ms = figures.value(&format!("authorize_p99_ms_{agents}"));
         if let (Some(per_s), Some(p99_ms)) = (per_s, p99_ms) {
             let _ = writeln!(text, "| {agents} | {per_s:.0} | {p99_ms:.1} |");
+        }
+    }
+    text
+}
+
+/// What a session on Tempo consists of.
+pub(super) fn sessions(figures: &Figures) -> String {
+    let mut text = String::from(
+        "\n## A session on Tempo\n\nOne after another, with the official merchant; a request is paid \
+         by a voucher on an open channel, and is two over HTTP.\n\n| what | p50, ms | tail, ms | |\n\
+         |---|---:|---:|---|\n",
+    );
+    for (what, median, tail, rank, where_from) in SESSION {
+        if let (Some(median), Some(tail)) = (figures.value(median), figures.value(tail)) {
+            let _ = writeln!(text, "| {what} | {median:.2} | {tail:.2} ({rank}) | {where_from} |");
         }
     }
     text
