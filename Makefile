@@ -17,7 +17,7 @@ setup: ## Install what is needed and may be installed; say plainly what is missi
 build: setup ## Build every program
 	@cargo build --workspace --bins
 
-demo: build ## Three signers, a coordinator, a Base node, and a paid x402 request
+demo: build ## Three signers, a coordinator, two chains; a paid x402 request and an MPP session
 	@$(BINS)/tercet demo
 
 test: build ## All tests, on real processes, real chains and the official peers

@@ -37,13 +37,13 @@ command -v cargo >/dev/null || {
     exit 1
 }
 command -v npm >/dev/null || {
-    echo "setup: npm is missing. The test chain and the official x402 peers come from npm; install Node.js 20 or later." >&2
+    echo "setup: npm is missing. The test chains and the official x402 and MPP peers come from npm; install Node.js 20 or later." >&2
     exit 1
 }
 
 stamp=tests/peers/node_modules/.tercet-lock
 if ! cmp -s tests/peers/package-lock.json "$stamp" 2>/dev/null; then
-    echo "setup: installing the test chain and the official x402 peers"
+    echo "setup: installing the test chains and the official x402 and MPP peers"
     npm ci --prefix tests/peers --no-audit --no-fund --loglevel=error
     cp tests/peers/package-lock.json "$stamp"
 fi
