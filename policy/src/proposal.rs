@@ -8,22 +8,22 @@
 //! Does not protect against: a courier that picks a useless account nonce or a fee below the
 //! market. Such a transaction waits or fails; it cannot pay anything else.
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+mod slot;
+mod terms;
+
+use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::chain::Chain;
 use crate::document::ContentHash;
-use crate::intent::{
-    AuthenticIntent, CLOCK_SKEW_SECONDS_MAX, EXPIRING_SEARCH_SECONDS, IntentId, LANE_SECONDS_MAX,
-    Payment, PaymentIntent, TempoNonce, TempoTerms,
-};
+use crate::intent::AuthenticIntent;
 use crate::money::Amount;
-use crate::mpp::ChannelId;
 use crate::refusal::{ClaimField, FeeField, Refusal};
 use crate::rows::PolicyEpochs;
-use crate::tempo::EXPIRING_NONCE_KEY;
-use crate::time::UnixSeconds;
+
+pub use slot::Slot;
+pub use terms::{ChainTerms, eip3009_nonce, lane, tempo_terms_of, terms_without_chain};
 
 /// Highest gas limit of a transfer; an ERC-20 transfer of USDC takes about 45,000 to 60,000.
 pub const GAS_LIMIT_MAX: u64 = 150_000;
@@ -33,73 +33,6 @@ pub const MAX_FEE_PER_GAS_WEI_MAX: u128 = 50_000_000_000;
 pub const MAX_PRIORITY_FEE_PER_GAS_WEI_MAX: u128 = 5_000_000_000;
 /// Highest account nonce (EIP-2681 allows 2^64 - 2; JSON carries 2^53 - 1 exactly).
 pub const ACCOUNT_NONCE_MAX: u64 = crate::document::JSON_INTEGER_MAX;
-
-/// What only the chain can tell, and what follows for the bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ChainTerms {
-    /// EIP-3009: nothing is left open, so every field is recomputed and compared.
-    Eip3009 {
-        /// `nonce`, derived from the intent id.
-        nonce: B256,
-        /// `validAfter`; always 0.
-        valid_after: UnixSeconds,
-        /// `validBefore`, from the intent.
-        valid_before: UnixSeconds,
-    },
-    /// EIP-1559: the account's next nonce and the fees.
-    Eip1559 {
-        /// Account nonce.
-        nonce: u64,
-        /// Gas limit.
-        gas_limit: u64,
-        /// `maxFeePerGas`, wei.
-        max_fee_per_gas: Amount,
-        /// `maxPriorityFeePerGas`, wei.
-        max_priority_fee_per_gas: Amount,
-    },
-    /// A Tempo transaction: the intent fixes it all, and what follows for the bytes is recomputed
-    /// and compared.
-    Tempo {
-        /// `nonce_key`: the one of expiring nonces, or the intent's own lane.
-        nonce_key: U256,
-        /// `valid_after`. On a lane the first moment at which it can be mined; with an expiring
-        /// nonce, which bounds that by itself, one that tells like transactions apart.
-        valid_after: UnixSeconds,
-        /// `valid_before`, from the intent.
-        valid_before: UnixSeconds,
-    },
-    /// Typed data (EIP-712) that is no transaction: nothing is left open.
-    TypedData,
-}
-
-impl ChainTerms {
-    /// The first second of a block in which a Tempo transaction can be mined, by the chain's own
-    /// rules and whatever any other clock said; nothing for other terms.
-    #[must_use]
-    pub fn first_minable(&self) -> Option<UnixSeconds> {
-        let Self::Tempo { nonce_key, valid_after, valid_before } = self else { return None };
-        let by_nonce = match *nonce_key == EXPIRING_NONCE_KEY {
-            true => valid_before.minus(EXPIRING_SEARCH_SECONDS),
-            false => UnixSeconds(0),
-        };
-        Some(by_nonce.max(*valid_after))
-    }
-
-    /// Most that the chain may take as a fee in ETH, in wei: gas limit times `maxFeePerGas`. Zero
-    /// for an authorization, which costs its wallet nothing, and on Tempo, where fees are paid in
-    /// a stablecoin and have a ceiling of their own
-    /// ([`FEE_UNITS_MAX`](crate::tempo::gas::FEE_UNITS_MAX)).
-    #[must_use]
-    pub const fn fee_wei(&self) -> Amount {
-        match self {
-            Self::Eip3009 { .. } | Self::Tempo { .. } | Self::TypedData => Amount::ZERO,
-            Self::Eip1559 { gas_limit, max_fee_per_gas, .. } => Amount::from_base_units(
-                max_fee_per_gas.base_units().saturating_mul(*gas_limit as u128),
-            ),
-        }
-    }
-}
 
 /// The courier's restatement of a payment. Nothing in it is believed; it is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,213 +68,6 @@ impl ProposalClaim {
             amount: payment.amount(),
             terms,
             policies,
-        }
-    }
-}
-
-/// The EIP-3009 nonce of an intent: unguessable outside, the same for everybody who has the
-/// intent, and used up on chain by the first settlement.
-#[must_use]
-pub fn eip3009_nonce(chain: Chain, token: Address, wallet: Address, intent: &IntentId) -> B256 {
-    let mut preimage = b"tercet/eip3009-nonce/v1".to_vec();
-    preimage.extend_from_slice(&alloy_primitives::U256::from(chain.id()).to_be_bytes::<32>());
-    preimage.extend_from_slice(token.as_slice());
-    preimage.extend_from_slice(wallet.as_slice());
-    preimage.extend_from_slice(&intent.0);
-    keccak256(preimage)
-}
-
-/// The terms of an intent that needs nothing from the chain; nothing for a transfer.
-#[must_use]
-pub fn terms_without_chain(intent: &AuthenticIntent) -> Option<ChainTerms> {
-    let wallet = intent.intent().wallet;
-    match &intent.intent().payment {
-        Payment::X402Exact(x) => Some(ChainTerms::Eip3009 {
-            nonce: eip3009_nonce(x.chain, x.token, wallet, &intent.intent().id),
-            valid_after: UnixSeconds(0),
-            valid_before: x.valid_before,
-        }),
-        Payment::X402Cancel(c) => Some(ChainTerms::Eip3009 {
-            nonce: eip3009_nonce(c.chain, c.token, wallet, &c.cancels),
-            valid_after: UnixSeconds(0),
-            valid_before: UnixSeconds(0),
-        }),
-        Payment::MppProof(_) | Payment::MppVoucher(_) | Payment::MppClose(_) => {
-            Some(ChainTerms::TypedData)
-        }
-        payment => payment.tempo_terms().map(|terms| tempo_terms(intent.intent(), terms)),
-    }
-}
-
-/// The terms of an intent's Tempo transaction, which follow from the intent alone: known before
-/// anybody has signed it. Nothing for other payments.
-#[must_use]
-pub fn tempo_terms_of(intent: &PaymentIntent) -> Option<ChainTerms> {
-    intent.payment.tempo_terms().map(|terms| tempo_terms(intent, terms))
-}
-
-/// What follows for the bytes of an intent's Tempo transaction.
-fn tempo_terms(intent: &PaymentIntent, terms: &TempoTerms) -> ChainTerms {
-    let chain = intent.payment.chain();
-    let (nonce_key, valid_after) = match terms.nonce {
-        TempoNonce::Expiring => (EXPIRING_NONCE_KEY, mark_of(intent)),
-        TempoNonce::Lane => {
-            (lane(chain, intent.wallet, &intent.id), lane_begin(terms.valid_before))
-        }
-    };
-    ChainTerms::Tempo { nonce_key, valid_after, valid_before: terms.valid_before }
-}
-
-/// The nonce lane of an intent: its own, so that its first nonce is used by nothing else.
-#[must_use]
-pub fn lane(chain: Chain, wallet: Address, intent: &IntentId) -> U256 {
-    let mut preimage = b"tercet/tempo-lane/v1".to_vec();
-    preimage.extend_from_slice(&U256::from(chain.id()).to_be_bytes::<32>());
-    preimage.extend_from_slice(wallet.as_slice());
-    preimage.extend_from_slice(&intent.0);
-    let mut key = keccak256(preimage).0;
-    // Neither the account's nonce (0) nor the expiring one (all bits set).
-    let [first, .., last] = &mut key;
-    *first &= 0x7f;
-    *last |= 1;
-    U256::from_be_bytes(key)
-}
-
-/// When the chain takes a transaction on a lane at the earliest: a lane bounds no time by itself,
-/// and whoever looks for the transaction has to know where to begin. No earlier than any intent
-/// with such an end is made, less what clocks differ by.
-fn lane_begin(valid_before: UnixSeconds) -> UnixSeconds {
-    let begin = valid_before.minus(LANE_SECONDS_MAX).minus(CLOCK_SKEW_SECONDS_MAX);
-    begin.max(UnixSeconds(1))
-}
-
-/// A second of the last half year before the intent's making. The chain refuses the second of two
-/// like transactions with an expiring nonce; intents differ, and so do these.
-fn mark_of(intent: &PaymentIntent) -> UnixSeconds {
-    let [a, b, c, ..]: [u8; 32] = Sha256::digest(intent.id.0).into();
-    let back = u64::from(u32::from_be_bytes([0, a, b, c])).saturating_add(1);
-    UnixSeconds(intent.created_at.minus(back).0.max(1))
-}
-
-/// Something that can only ever hold one digest.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Slot {
-    /// An EIP-3009 nonce of a wallet in a token.
-    Eip3009 {
-        /// Wallet.
-        wallet: Address,
-        /// Chain.
-        chain: Chain,
-        /// Token.
-        token: Address,
-        /// Nonce.
-        nonce: B256,
-    },
-    /// An account nonce of a wallet.
-    Account {
-        /// Wallet.
-        wallet: Address,
-        /// Chain.
-        chain: Chain,
-        /// Nonce.
-        nonce: u64,
-    },
-    /// The first nonce of a lane of a wallet.
-    TempoLane {
-        /// Wallet.
-        wallet: Address,
-        /// Chain.
-        chain: Chain,
-        /// `nonce_key`.
-        nonce_key: U256,
-    },
-    /// The one transaction with an expiring nonce that an intent has.
-    TempoExpiring {
-        /// Wallet.
-        wallet: Address,
-        /// Chain.
-        chain: Chain,
-        /// The intent.
-        intent: IntentId,
-    },
-    /// The answer to one challenge that asks for a proof.
-    Proof {
-        /// Wallet.
-        wallet: Address,
-        /// Chain.
-        chain: Chain,
-        /// The intent.
-        intent: IntentId,
-    },
-    /// One voucher of a channel: so much in all, and its place is above every other before it.
-    Voucher {
-        /// Chain.
-        chain: Chain,
-        /// Channel.
-        channel: ChannelId,
-        /// Base units in all.
-        cumulative: Amount,
-    },
-    /// The agreed end of a channel.
-    Close {
-        /// Chain.
-        chain: Chain,
-        /// Channel.
-        channel: ChannelId,
-    },
-}
-
-impl Slot {
-    /// The slot that an intent with these terms fills.
-    #[must_use]
-    pub fn of(intent: &PaymentIntent, terms: &ChainTerms) -> Self {
-        let PaymentIntent { wallet, id, payment, .. } = intent;
-        let (wallet, intent) = (*wallet, *id);
-        let (chain, token) = (payment.chain(), payment.token());
-        match (terms, payment) {
-            (ChainTerms::Eip3009 { nonce, .. }, _) => {
-                Self::Eip3009 { wallet, chain, token, nonce: *nonce }
-            }
-            (ChainTerms::Eip1559 { nonce, .. }, _) => {
-                Self::Account { wallet, chain, nonce: *nonce }
-            }
-            (ChainTerms::Tempo { nonce_key, .. }, _) if *nonce_key == EXPIRING_NONCE_KEY => {
-                Self::TempoExpiring { wallet, chain, intent }
-            }
-            (ChainTerms::Tempo { nonce_key, .. }, _) => {
-                Self::TempoLane { wallet, chain, nonce_key: *nonce_key }
-            }
-            (ChainTerms::TypedData, Payment::MppVoucher(voucher)) => {
-                let channel = voucher.channel.channel_id(chain.id());
-                Self::Voucher { chain, channel, cumulative: voucher.cumulative }
-            }
-            (ChainTerms::TypedData, Payment::MppClose(close)) => {
-                Self::Close { chain, channel: close.channel.channel_id(chain.id()) }
-            }
-            (ChainTerms::TypedData, _) => Self::Proof { wallet, chain, intent },
-        }
-    }
-}
-
-impl std::fmt::Display for Slot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Eip3009 { wallet, chain, token, nonce } => {
-                write!(f, "eip3009/{chain}/{token}/{wallet}/{nonce}")
-            }
-            Self::Account { wallet, chain, nonce } => write!(f, "account/{chain}/{wallet}/{nonce}"),
-            Self::TempoLane { wallet, chain, nonce_key } => {
-                write!(f, "tempo-lane/{chain}/{wallet}/{nonce_key:#x}")
-            }
-            Self::TempoExpiring { wallet, chain, intent } => {
-                write!(f, "tempo-expiring/{chain}/{wallet}/{intent}")
-            }
-            Self::Proof { wallet, chain, intent } => write!(f, "proof/{chain}/{wallet}/{intent}"),
-            Self::Voucher { chain, channel, cumulative } => {
-                write!(f, "voucher/{chain}/{channel}/{cumulative}")
-            }
-            Self::Close { chain, channel } => write!(f, "close/{chain}/{channel}"),
         }
     }
 }

@@ -7,6 +7,8 @@
 //! the head elsewhere.
 
 mod hold;
+mod kind;
+mod outcome;
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,6 @@ use crate::chain::Chain;
 use crate::channel::ChannelAct;
 use crate::declared::{Endpoint, SessionName};
 use crate::document::{ContentHash, Freeze};
-use crate::evidence::{SettledProof, VoidProof};
 use crate::intent::{IntentId, Payment, PaymentIntent, Service};
 use crate::money::Amount;
 use crate::party::AgentId;
@@ -27,118 +28,8 @@ use crate::time::UnixSeconds;
 use crate::window::TZDB_VERSION;
 
 pub use hold::{HoldId, HoldKind, HoldOutcome, HoldOutcomeRow, HoldRow};
-
-/// The kind of a payment, without its particulars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentKind {
-    /// An ERC-20 transfer.
-    Transfer,
-    /// An x402 `exact` authorization.
-    X402Exact,
-    /// A cancellation of such an authorization.
-    X402Cancel,
-    /// A TIP-20 transfer.
-    TempoTransfer,
-    /// An MPP charge.
-    MppCharge,
-    /// An MPP charge of nothing.
-    MppProof,
-    /// The deposit of an MPP channel.
-    MppOpen,
-    /// More of it.
-    MppTopUp,
-    /// A voucher that the wallet signs.
-    MppVoucher,
-    /// The agreed end of a channel, signed by the wallet.
-    MppClose,
-    /// A step of leaving a channel by force.
-    MppExit,
-}
-
-impl PaymentKind {
-    /// The protocol this kind is paid over.
-    #[must_use]
-    pub const fn protocol(self) -> Protocol {
-        match self {
-            Self::Transfer | Self::TempoTransfer => Protocol::Transfer,
-            Self::X402Exact | Self::X402Cancel => Protocol::X402,
-            Self::MppCharge
-            | Self::MppProof
-            | Self::MppOpen
-            | Self::MppTopUp
-            | Self::MppVoucher
-            | Self::MppClose
-            | Self::MppExit => Protocol::Mpp,
-        }
-    }
-
-    /// Whether it puts money into a channel.
-    #[must_use]
-    pub const fn is_deposit(self) -> bool {
-        matches!(self, Self::MppOpen | Self::MppTopUp)
-    }
-
-    /// Whether it takes money out of the wallet: what counts for budgets.
-    #[must_use]
-    pub const fn pays(self) -> bool {
-        match self {
-            Self::Transfer
-            | Self::X402Exact
-            | Self::TempoTransfer
-            | Self::MppCharge
-            | Self::MppOpen
-            | Self::MppTopUp => true,
-            Self::X402Cancel
-            | Self::MppProof
-            | Self::MppVoucher
-            | Self::MppClose
-            | Self::MppExit => false,
-        }
-    }
-
-    /// The kind of this payment.
-    #[must_use]
-    pub const fn of(payment: &Payment) -> Self {
-        match payment {
-            Payment::Transfer(_) => Self::Transfer,
-            Payment::X402Exact(_) => Self::X402Exact,
-            Payment::X402Cancel(_) => Self::X402Cancel,
-            Payment::TempoTransfer(_) => Self::TempoTransfer,
-            Payment::MppCharge(_) => Self::MppCharge,
-            Payment::MppProof(_) => Self::MppProof,
-            Payment::MppOpen(_) => Self::MppOpen,
-            Payment::MppTopUp(_) => Self::MppTopUp,
-            Payment::MppVoucher(_) => Self::MppVoucher,
-            Payment::MppClose(_) => Self::MppClose,
-            Payment::MppExit(_) => Self::MppExit,
-        }
-    }
-}
-
-/// What a payment is paid over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// A transfer on chain, without a service.
-    Transfer,
-    /// x402.
-    X402,
-    /// The Machine Payments Protocol.
-    Mpp,
-}
-
-impl Protocol {
-    /// As policies write it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Transfer => "transfer",
-            Self::X402 => "x402",
-            Self::Mpp => "mpp",
-        }
-    }
-}
+pub use kind::{PaymentKind, Protocol};
+pub use outcome::{Outcome, OutcomeRow};
 
 /// Epochs of the documents a payment was judged by. A courier restates them, so that a node that
 /// lags behind says so.
@@ -350,84 +241,5 @@ impl TripRow {
                 && thaw.epoch > self.freeze_epoch
                 && thaw.at >= self.at
         })
-    }
-}
-
-/// What became of an admitted payment. Only proofs make one that gives money back.
-///
-/// It can be deserialised so that a journal can read its own rows; a row from anywhere else is
-/// not evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OutcomeRow {
-    intent: IntentId,
-    agent: AgentId,
-    outcome: Outcome,
-    at: UnixSeconds,
-}
-
-/// The outcomes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outcome {
-    /// Our part of the signature left this node.
-    Released,
-    /// The chain moved this much, in base units.
-    Settled {
-        /// Base units, at most what was reserved.
-        amount: Amount,
-        /// How that is known.
-        proof: SettledProof,
-    },
-    /// The chain can never move it.
-    Void {
-        /// How that is known.
-        proof: VoidProof,
-    },
-}
-
-impl OutcomeRow {
-    /// Our part of the signature for this row's payment left this node.
-    #[must_use]
-    pub fn released(row: &SpendRow, at: UnixSeconds) -> Self {
-        Self { intent: row.intent, agent: row.agent.clone(), outcome: Outcome::Released, at }
-    }
-
-    /// The payment is on chain.
-    #[must_use]
-    pub fn settled(proof: SettledProof, at: UnixSeconds) -> Self {
-        let (intent, agent) = (proof.intent(), proof.agent().clone());
-        Self { intent, agent, outcome: Outcome::Settled { amount: proof.amount(), proof }, at }
-    }
-
-    /// The payment can never happen.
-    #[must_use]
-    pub fn void(proof: VoidProof, at: UnixSeconds) -> Self {
-        let (intent, agent) = (proof.intent(), proof.agent().clone());
-        Self { intent, agent, outcome: Outcome::Void { proof }, at }
-    }
-
-    /// The intent this is about.
-    #[must_use]
-    pub const fn intent(&self) -> IntentId {
-        self.intent
-    }
-
-    /// The agent whose ledger it changes.
-    #[must_use]
-    pub const fn agent(&self) -> &AgentId {
-        &self.agent
-    }
-
-    /// The outcome.
-    #[must_use]
-    pub const fn outcome(&self) -> &Outcome {
-        &self.outcome
-    }
-
-    /// When it was learned.
-    #[must_use]
-    pub const fn at(&self) -> UnixSeconds {
-        self.at
     }
 }

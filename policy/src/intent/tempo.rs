@@ -6,23 +6,29 @@
 //!
 //! Refuses: fees and gas above the ceilings of [`crate::tempo::gas`], a validity beyond
 //! [`EXPIRING_SECONDS_MAX`] or [`LANE_SECONDS_MAX`], a fee in another token than the payment's, a
-//! realm that is not the host of the resource, splits that leave the primary payee nothing, a
-//! channel that is not the wallet's, and vouchers that the payee's side signs for itself.
+//! realm that is not the host of the resource, splits that leave the primary payee nothing, and
+//! what `session` refuses of channels.
 //!
 //! Does not protect against: a service that takes the money and delivers nothing. A charge is
 //! paid once; of a channel the deposit is the most that can be lost.
 
-use alloy_primitives::{Address, B256, address};
+mod session;
+
+use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use super::{Service, check_payee};
 use crate::chain::{Asset, Chain, Family};
 use crate::intent::PaymentIntent;
 use crate::money::Amount;
-use crate::mpp::{ChannelDescriptor, ChannelId};
 use crate::refusal::{FeeField, Refusal};
 use crate::tempo::gas;
 use crate::time::UnixSeconds;
+
+pub use session::{
+    ExitChannel, ExitStep, MppClose, MppExit, MppOpen, MppTopUp, MppVoucher, SESSION_SECONDS_MAX,
+    V1_ESCROWS,
+};
 
 /// Longest time between an intent's making and the end of a transaction with an expiring nonce, in
 /// seconds: Tempo takes none that ends later (TIP-1009).
@@ -37,15 +43,6 @@ pub const EXPIRING_SEARCH_SECONDS: u64 = 900;
 pub const SPLITS_MAX: usize = 10;
 /// Longest id of a challenge, and longest realm, in bytes.
 pub const CHALLENGE_BYTES_MAX: usize = 256;
-/// The escrow contracts from before TIP-1034, by chain. Leaving a channel of theirs is an intent
-/// that can be written and that every node refuses: no journal let such a channel be opened.
-pub const V1_ESCROWS: [(Chain, Address); 2] = [
-    (Chain::Tempo, address!("0x33b901018174DDabE4841042ab76ba85D4e24f25")),
-    (Chain::TempoModerato, address!("0xe1c4d3dce17bc111181ddf716f75bae49e61a336")),
-];
-/// Longest time for which a session may be opened, in seconds: 31 days.
-pub const SESSION_SECONDS_MAX: u64 = 2_678_400;
-
 /// What a Tempo transaction may cost and when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,145 +153,11 @@ pub struct MppProof {
     pub challenge: MppChallenge,
 }
 
-/// Opens a channel (TIP-1034) with a deposit that vouchers draw on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MppOpen {
-    /// Chain.
-    pub chain: Chain,
-    /// Token contract.
-    pub token: Address,
-    /// Payee of the channel.
-    pub payee: Address,
-    /// Who may settle and close beside the payee; zero for nobody.
-    pub operator: Address,
-    /// Base units put in: the most that the session can cost.
-    pub deposit: Amount,
-    /// Random, so that no two channels are one.
-    pub salt: B256,
-    /// Who signs vouchers: the wallet, or a key made for this session.
-    pub authorized_signer: Address,
-    /// Base units of one unit of service, frozen for the session.
-    pub unit_price: Amount,
-    /// When the session ends: it is closed then, by force if need be.
-    pub ends_at: UnixSeconds,
-    /// What is answered.
-    pub challenge: MppChallenge,
-    /// Fees and end.
-    pub terms: TempoTerms,
-}
-
-/// Puts more money into an open channel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MppTopUp {
-    /// Chain.
-    pub chain: Chain,
-    /// The channel, which this wallet opened.
-    pub channel: ChannelDescriptor,
-    /// Base units put on top.
-    pub additional: Amount,
-    /// What is answered.
-    pub challenge: MppChallenge,
-    /// Fees and end.
-    pub terms: TempoTerms,
-}
-
-/// A voucher signed by the wallet itself: the payee may take this much of the deposit in all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MppVoucher {
-    /// Chain.
-    pub chain: Chain,
-    /// The channel, which this wallet opened.
-    pub channel: ChannelDescriptor,
-    /// Base units in all since the channel was opened.
-    pub cumulative: Amount,
-    /// The resource that is paid for.
-    pub resource: String,
-    /// Its service.
-    pub service: Service,
-}
-
-/// Agrees to the end of a channel at what was used, signed by the wallet itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MppClose {
-    /// Chain.
-    pub chain: Chain,
-    /// The channel, which this wallet opened.
-    pub channel: ChannelDescriptor,
-    /// Base units in all that the payee gets.
-    pub cumulative: Amount,
-}
-
-/// Takes a deposit back without the service: `requestClose`, and `withdraw` once the grace period
-/// is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MppExit {
-    /// Chain.
-    pub chain: Chain,
-    /// Token of the deposit.
-    pub token: Address,
-    /// Which channel.
-    pub channel: ExitChannel,
-    /// Which of the two steps.
-    pub step: ExitStep,
-    /// Fees and end.
-    pub terms: TempoTerms,
-}
-
-/// A channel that is left by force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "protocol", rename_all = "snake_case", deny_unknown_fields)]
-pub enum ExitChannel {
-    /// A channel of the reserve (TIP-1034).
-    V2 {
-        /// What it was opened as.
-        descriptor: ChannelDescriptor,
-    },
-    /// A channel of an escrow contract from before TIP-1034. Tercet opens none, and so every node
-    /// refuses to leave one.
-    V1 {
-        /// The contract.
-        escrow: Address,
-        /// Its name there.
-        channel: ChannelId,
-    },
-}
-
-/// The steps of a forced exit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExitStep {
-    /// Starts the grace period, in which the payee may still settle.
-    RequestClose,
-    /// Takes back what the payee has not settled.
-    Withdraw,
-}
-
 impl TempoTerms {
     /// Most that the chain may take as a fee, in base units of a token with 6 decimals.
     #[must_use]
     pub fn fee(&self) -> Amount {
         gas::fee_units(self.gas_limit, self.max_fee_per_gas.base_units())
-    }
-}
-
-impl MppOpen {
-    /// The channel that this opens, by the hash of the opening transaction.
-    #[must_use]
-    pub fn descriptor(&self, payer: Address, expiring_nonce_hash: B256) -> ChannelDescriptor {
-        ChannelDescriptor {
-            payer,
-            payee: self.payee,
-            operator: self.operator,
-            token: self.token,
-            salt: self.salt,
-            authorized_signer: self.authorized_signer,
-            expiring_nonce_hash,
-        }
     }
 }
 
@@ -339,88 +202,6 @@ impl MppProof {
     }
 }
 
-impl MppOpen {
-    pub(super) fn check(&self, intent: &PaymentIntent) -> Result<(), Refusal> {
-        check_chain(self.chain)?;
-        self.challenge.check()?;
-        check_terms(intent, &self.terms)?;
-        check_payee(self.payee, self.token, self.deposit, intent.wallet)?;
-        if self.operator == intent.wallet {
-            return Err(Refusal::BadPayee { payee: self.operator });
-        }
-        self.check_signer()?;
-        if self.unit_price == Amount::ZERO || self.unit_price > self.deposit {
-            return Err(Refusal::NothingToPay);
-        }
-        let limit = intent.created_at.plus(SESSION_SECONDS_MAX);
-        if self.ends_at > limit {
-            return Err(Refusal::ValidityTooLong { valid_before: self.ends_at, limit });
-        }
-        if self.ends_at <= intent.created_at {
-            return Err(Refusal::NeverValid { valid_before: self.ends_at });
-        }
-        Ok(())
-    }
-}
-
-impl MppOpen {
-    /// Whoever signs vouchers says what the payee gets: nobody on the payee's side.
-    fn check_signer(&self) -> Result<(), Refusal> {
-        let signer = self.authorized_signer;
-        let is_theirs = [Address::ZERO, self.payee, self.operator, self.token].contains(&signer);
-        if is_theirs { Err(Refusal::NotTheVoucherSigner) } else { Ok(()) }
-    }
-}
-
-impl MppTopUp {
-    pub(super) fn check(&self, intent: &PaymentIntent) -> Result<(), Refusal> {
-        check_channel(self.chain, &self.channel, intent.wallet)?;
-        self.challenge.check()?;
-        if self.additional == Amount::ZERO {
-            return Err(Refusal::NothingToPay);
-        }
-        check_terms(intent, &self.terms)
-    }
-}
-
-impl MppVoucher {
-    pub(super) fn check(&self, intent: &PaymentIntent) -> Result<(), Refusal> {
-        check_channel(self.chain, &self.channel, intent.wallet)?;
-        check_signs_vouchers(&self.channel, intent.wallet)?;
-        let host = Service::of(&self.resource)?;
-        if host == self.service {
-            Ok(())
-        } else {
-            Err(Refusal::ServiceIsNotTheHost { service: self.service.clone(), host })
-        }
-    }
-}
-
-impl MppClose {
-    pub(super) fn check(&self, intent: &PaymentIntent) -> Result<(), Refusal> {
-        check_channel(self.chain, &self.channel, intent.wallet)?;
-        check_signs_vouchers(&self.channel, intent.wallet)
-    }
-}
-
-impl MppExit {
-    pub(super) fn check(&self, intent: &PaymentIntent) -> Result<(), Refusal> {
-        check_chain(self.chain)?;
-        let is_one = match &self.channel {
-            ExitChannel::V2 { descriptor } => {
-                check_channel(self.chain, descriptor, intent.wallet)?;
-                descriptor.token == self.token
-            }
-            // Any other contract could take the call for something else.
-            ExitChannel::V1 { escrow, .. } => V1_ESCROWS.contains(&(self.chain, *escrow)),
-        };
-        if !is_one {
-            return Err(Refusal::NotTheChannel);
-        }
-        check_terms(intent, &self.terms)
-    }
-}
-
 impl MppChallenge {
     fn check(&self) -> Result<(), Refusal> {
         let host = Service::of(&self.resource)?;
@@ -456,19 +237,6 @@ fn check_chain(chain: Chain) -> Result<(), Refusal> {
         Family::Tempo => Ok(()),
         Family::Base => Err(Refusal::NotOnThatChain { chain }),
     }
-}
-
-fn check_channel(
-    chain: Chain,
-    channel: &ChannelDescriptor,
-    wallet: Address,
-) -> Result<(), Refusal> {
-    check_chain(chain)?;
-    if channel.payer == wallet { Ok(()) } else { Err(Refusal::NotTheChannel) }
-}
-
-fn check_signs_vouchers(channel: &ChannelDescriptor, wallet: Address) -> Result<(), Refusal> {
-    if channel.voucher_signer() == wallet { Ok(()) } else { Err(Refusal::NotTheVoucherSigner) }
 }
 
 fn check_terms(intent: &PaymentIntent, terms: &TempoTerms) -> Result<(), Refusal> {

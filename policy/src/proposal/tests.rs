@@ -1,12 +1,13 @@
-use alloy_primitives::address;
+use alloy_primitives::{B256, address};
 use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::chain::ASSETS;
 use crate::declared::Declared;
 use crate::document::{Ed25519PublicKey, Signed};
-use crate::intent::{AgentKeys, PaymentIntent, Service, Transfer, X402Exact};
+use crate::intent::{AgentKeys, IntentId, Payment, PaymentIntent, Service, Transfer, X402Exact};
 use crate::party::AgentId;
+use crate::time::UnixSeconds;
 
 const NOW: UnixSeconds = UnixSeconds(1_740_672_089);
 

@@ -17,11 +17,13 @@
 //! it at the next session, and [`Journal::compare_own_head`] seals a journal that went back. Two
 //! nodes rolled back together notice nothing.
 
+mod documents;
 mod error;
 mod event;
 mod head;
 mod holds;
 mod judge;
+mod payments;
 mod refused;
 mod roll;
 mod state;
@@ -32,17 +34,10 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use tercet_policy::admission::{AdmitError, Reserved, Submission};
-use tercet_policy::channel::Channel;
-use tercet_policy::document::{Authority, ContentHash, Enrolment, Freeze, RequestId, Signed};
-use tercet_policy::intent::IntentId;
-use tercet_policy::ledger::SpendState;
-use tercet_policy::money::Amount;
-use tercet_policy::mpp::ChannelId;
+use tercet_policy::document::{Authority, ContentHash, RequestId};
 use tercet_policy::party::{AgentId, NodeId};
-use tercet_policy::registry::SignedRegistry;
-use tercet_policy::report::{ReportError, SignedReport};
 use tercet_policy::rows::{OutcomeRow, SpendRow};
-use tercet_policy::rules::{Policy, SignedPolicy};
+use tercet_policy::rules::Policy;
 use tercet_policy::time::UnixSeconds;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -228,68 +223,6 @@ impl Journal {
         self.append(Event::Outcome(Box::new(row)), Opened::Nothing).await
     }
 
-    /// Checks an enrolment with the pinned authority and puts it into force.
-    ///
-    /// # Errors
-    /// [`JournalError::Document`], [`JournalError::OldEpoch`],
-    /// [`JournalError::PartiesNotDistinct`].
-    pub async fn install_enrolment(&self, signed: Signed<Enrolment>) -> Result<(), JournalError> {
-        let opened = roll::open_enrolment(signed.clone(), &self.authority)?;
-        let event = Event::Enrolment { pin: opened.pin, signed: Box::new(signed) };
-        self.append(event, Opened::Enrolment(opened)).await
-    }
-
-    /// Checks a freeze or unfreeze with the pinned authority and puts it into force.
-    ///
-    /// # Errors
-    /// [`JournalError::Document`], [`JournalError::OldEpoch`].
-    pub async fn install_freeze(&self, signed: Signed<Freeze>) -> Result<(), JournalError> {
-        let opened = roll::open_freeze(signed.clone(), &self.authority)?;
-        let event = Event::Freeze { pin: opened.pin, signed };
-        self.append(event, Opened::Freeze(opened)).await
-    }
-
-    /// Checks a policy with the pinned authority and puts it into force for the subject it names.
-    ///
-    /// # Errors
-    /// [`JournalError::Policy`], [`JournalError::OldEpoch`]; for a wallet's,
-    /// [`JournalError::NoSuchWallet`] and [`JournalError::WalletOfAnother`]. The policy held
-    /// before stays.
-    pub async fn install_policy(&self, signed: SignedPolicy) -> Result<(), JournalError> {
-        let opened = self.roll().open_policy(signed.clone(), &self.authority)?;
-        let Some(policy) = &opened.policy.in_force else { return Ok(()) };
-        let (subject, pin) = (policy.subject().clone(), policy.pin());
-        let event = Event::Policy { subject, pin, signed };
-        self.append(event, Opened::Policy(opened)).await
-    }
-
-    /// Checks a counterparty registry with the pinned authority and puts it into force.
-    ///
-    /// # Errors
-    /// [`JournalError::Registry`], [`JournalError::OldEpoch`]. The registry held before stays.
-    pub async fn install_registry(&self, signed: SignedRegistry) -> Result<(), JournalError> {
-        let opened = roll::open_registry(signed.clone(), &self.authority)?;
-        let event = Event::Registry { pin: opened.pin, signed };
-        self.append(event, Opened::Registry(opened)).await
-    }
-
-    /// Checks an agent's report against its key and the payment it is about, and records it. The
-    /// same report twice is one row.
-    ///
-    /// # Errors
-    /// [`JournalError::Report`], for a payment that is not in this journal too.
-    pub async fn install_report(
-        &self,
-        signed: SignedReport,
-        now: UnixSeconds,
-    ) -> Result<(), JournalError> {
-        let (agent, intent) = (signed.document.agent.clone(), signed.document.intent);
-        let found = self.ask(|reply| Command::FindSpend { intent, reply }).await??;
-        let row = found.ok_or(ReportError::OtherPayment { intent, agent })?;
-        let report = signed.open_report(&*self.roll(), &row, now)?;
-        self.append(Event::Report(Box::new(report)), Opened::Nothing).await
-    }
-
     /// Records a new wallet. Do this **before** sealing its share: a share that the journal does
     /// not know keeps the next start from happening.
     ///
@@ -356,65 +289,12 @@ impl Journal {
         self.ask(|reply| Command::NoteExecution { id, reply }).await?
     }
 
-    /// The latest row of every payment of which the end is not known, for the reconciler.
-    ///
-    /// # Errors
-    /// [`JournalError`] if the journal is sealed or closed.
-    pub async fn unsettled(&self) -> Result<Vec<SpendRow>, JournalError> {
-        self.look(State::unsettled).await
-    }
-
-    /// Where the payment of an intent stands, if it has a row.
-    ///
-    /// # Errors
-    /// [`JournalError`] if the journal is sealed or closed.
-    pub async fn spend_state(&self, intent: IntentId) -> Result<Option<SpendState>, JournalError> {
-        self.look(move |state| state.spend_state(&intent)).await
-    }
-
-    /// Whether a signature for an intent may exist, by the rows alone: what moves nothing may be
-    /// signed from its row on.
-    ///
-    /// # Errors
-    /// [`JournalError`] if the journal is sealed or closed.
-    pub async fn may_have_signed(&self, intent: IntentId) -> Result<bool, JournalError> {
-        self.look(move |state| state.may_have_signed(&intent)).await
-    }
-
     /// Finishes what is queued and closes the file. Other handles are refused afterwards.
     ///
     /// # Errors
     /// [`JournalError`] if the file did not close cleanly; every answered row is durable anyway.
     pub async fn close(&self) -> Result<(), JournalError> {
         self.ask(|reply| Command::Close { reply }).await?
-    }
-
-    /// A channel whose opening was admitted here, until its deposits are settled or void.
-    ///
-    /// # Errors
-    /// [`JournalError`] if the journal is sealed or closed.
-    pub async fn channel(&self, id: ChannelId) -> Result<Option<Channel>, JournalError> {
-        Ok(self.look(move |state| state.channel(&id)).await??)
-    }
-
-    /// Records that the key of a channel's session agrees to its end. Do this **before** it does.
-    ///
-    /// # Errors
-    /// [`JournalError`]; nothing must be signed then.
-    pub async fn agree_end(
-        &self,
-        channel: ChannelId,
-        cumulative: Amount,
-    ) -> Result<(), JournalError> {
-        self.append(Event::SessionClose { channel, cumulative }, Opened::Nothing).await
-    }
-
-    /// All of them.
-    ///
-    /// # Errors
-    /// [`JournalError`] if the journal is sealed or closed.
-    pub async fn channels(&self) -> Result<Vec<Channel>, JournalError> {
-        Ok(self.look(State::channels).await??)
     }
 
     async fn append(&self, event: Event, opened: Opened) -> Result<(), JournalError> {

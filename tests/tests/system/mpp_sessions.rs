@@ -5,8 +5,9 @@
 //! Slow (minutes): three houses, one after the other where the machine has few cores, and blocks of
 //! a second.
 
+mod steps;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -14,22 +15,19 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tercet::mpp::{Session, SessionState};
 use tercet::{Declined, Error, Wallet};
-use tercet_api::payment::{PaymentStatus, PaymentView};
+use tercet_api::payment::PaymentStatus;
 use tercet_cli::demo::house::now;
-use tercet_cli::demo::process::program;
-use tercet_policy::intent::{
-    ExitChannel, ExitStep, INTENT_VERSION, IntentId, MppExit, Payment, PaymentIntent, TempoNonce,
-    TempoTerms,
-};
-use tercet_policy::money::Amount;
+use tercet_policy::intent::Payment;
 use tercet_policy::mpp::ChannelId;
-use tercet_policy::tempo::gas;
 use tercet_policy::time::UnixSeconds;
-use tercet_tests::cluster::{PATIENCE, random};
-use tercet_tests::mpp_peers::{MerchantChannel, MerchantTerms};
+use tercet_tests::cluster::PATIENCE;
+use tercet_tests::mpp_peers::MerchantTerms;
 use tercet_tests::mpp_shop::{FUNDS_UNITS, MppShop, Seller, session_in};
-use tokio::process::Command;
 use tokio::time::sleep;
+
+use self::steps::{
+    answer, buys, close, newest, refused_by, settled, share, tercet, the_channel, withdrawal, words,
+};
 
 const CENT: u128 = 10_000;
 /// By then both nodes have looked at the chain, as they do each second here.
@@ -308,103 +306,4 @@ async fn close_requested_at(
         wallet.tend_sessions().await?;
         sleep(Duration::from_millis(500)).await;
     }
-}
-
-/// The step that the wallet takes sixteen minutes after the first, dated for the chain's clock.
-fn withdrawal(session: &Session) -> Result<PaymentIntent> {
-    let created_at = now();
-    let valid_before = created_at.plus(GRACE_SECONDS - 5);
-    let token = session.descriptor.token;
-    let exit = MppExit {
-        chain: session.chain,
-        token,
-        channel: ExitChannel::V2 { descriptor: session.descriptor },
-        step: ExitStep::Withdraw,
-        terms: TempoTerms {
-            nonce: TempoNonce::Lane,
-            valid_before,
-            gas_limit: gas::WITHDRAW_GAS,
-            max_fee_per_gas: Amount::from_base_units(gas::MAX_FEE_PER_GAS),
-            max_priority_fee_per_gas: Amount::from_base_units(gas::MAX_PRIORITY_FEE_PER_GAS),
-            fee_token: Some(token),
-        },
-    };
-    Ok(PaymentIntent {
-        version: INTENT_VERSION,
-        id: IntentId(random()?),
-        agent: session.opened_by.agent.clone(),
-        wallet: session.opened_by.wallet,
-        payment: Payment::MppExit(exit),
-        declared: session.opened_by.declared.clone(),
-        created_at,
-        expires_at: valid_before,
-    })
-}
-
-async fn buys(shop: &MppShop, wallet: &Wallet, path: &str) -> Result<()> {
-    let fetched = wallet.get(shop.seller.route(path)).await.context(path.to_owned())?;
-    let status = fetched.response.status();
-    let text = fetched.response.text().await?;
-    ensure!(text.contains("what you paid for"), "{path}: {status}, {text}");
-    Ok(())
-}
-
-/// How many words of a stream came.
-async fn words(wallet: &Wallet, shop: &MppShop, path: &str) -> Result<usize> {
-    let fetched = wallet.get(shop.seller.route(path)).await?;
-    Ok(fetched.response.text().await?.matches("data: word").count())
-}
-
-async fn refused_by(shop: &MppShop, wallet: &Wallet, path: &str, rule: &str) -> Result<()> {
-    match wallet.get(shop.seller.route(path)).await {
-        Err(Error::Refused { refusals, .. }) => {
-            let said = serde_json::to_string(&refusals)?;
-            ensure!(said.contains(rule), "{path}: {said}");
-            Ok(())
-        }
-        other => anyhow::bail!("{path} was to be refused by {rule}: {other:?}"),
-    }
-}
-
-async fn close(wallet: &Wallet, channel: &ChannelId) -> Result<Session> {
-    let closing = wallet.close_session(channel).await?;
-    ensure!(closing.state != SessionState::Exiting, "the merchant closes: {closing:?}");
-    session_in(wallet, channel, SessionState::Closed, PATIENCE).await
-}
-
-fn settled(session: &Session) -> Option<u128> {
-    session.settled.map(Amount::base_units)
-}
-
-fn share(view: &PaymentView) -> Option<u128> {
-    view.settled_amount.map(Amount::base_units)
-}
-
-/// The newest session that was not refused.
-async fn newest(wallet: &Wallet) -> Result<Session> {
-    let sessions = wallet.sessions(9).await?;
-    let real = sessions.into_iter().find(|session| session.state != SessionState::Void);
-    real.context("no session")
-}
-
-/// The only channel that the merchant knows.
-async fn the_channel(shop: &MppShop) -> Result<MerchantChannel> {
-    let channels = shop.seller.channels().await?;
-    ensure!(channels.len() == 1, "{channels:?}");
-    channels.into_iter().next().context("no channel")
-}
-
-fn tercet(home: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(program("tercet"));
-    command.arg("--json").arg("--home").arg(home).args(words);
-    command
-}
-
-/// What `tercet --json` answers.
-async fn answer(home: &Path, words: &[&str]) -> Result<Value> {
-    let output = tercet(home, words).output().await?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "tercet {words:?}: {said}\n{wrong}");
-    Ok(serde_json::from_str(&said)?)
 }

@@ -1,6 +1,6 @@
 //! Documents, wallets and their epochs.
 
-use tercet_policy::document::{AuthorityConfig, Ed25519PublicKey};
+use tercet_policy::document::{AuthorityConfig, Ed25519PublicKey, Signed};
 
 use super::super::*;
 use super::fixture::*;

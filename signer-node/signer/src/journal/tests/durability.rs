@@ -7,6 +7,7 @@ use std::process::{Command as Program, Stdio};
 
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tercet_policy::evidence::{SafeBlock, VoidProof};
+use tercet_policy::ledger::SpendState;
 
 use super::super::*;
 use super::fixture::*;

@@ -7,17 +7,18 @@ use ed25519_dalek::SigningKey;
 use tercet_policy::chain::Chain;
 use tercet_policy::declared::Declared;
 use tercet_policy::document::{
-    AuthorityConfig, Ed25519PublicKey, NodeKeys, RequestId, X25519PublicKey,
+    AuthorityConfig, Ed25519PublicKey, Enrolment, Freeze, NodeKeys, RequestId, Signed,
+    X25519PublicKey,
 };
 use tercet_policy::intent::{
-    Payment, PaymentIntent, Service, SignedIntent, Transfer, X402Cancel, X402Exact,
+    IntentId, Payment, PaymentIntent, Service, SignedIntent, Transfer, X402Cancel, X402Exact,
 };
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::Proposal;
 use tercet_policy::proposal::{ChainTerms, ProposalClaim, terms_without_chain};
 use tercet_policy::refusal::Refusal;
 use tercet_policy::rows::PolicyEpochs;
-use tercet_policy::rules::PolicyDocument;
+use tercet_policy::rules::{PolicyDocument, SignedPolicy};
 use tercet_policy::subject::Subject;
 
 use super::super::*;

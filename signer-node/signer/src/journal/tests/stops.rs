@@ -5,11 +5,12 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command as Program, Stdio};
 
+use tercet_policy::document::{Freeze, Signed};
 use tercet_policy::evidence::{SafeBlock, VoidProof};
 use tercet_policy::intent::{Payment, PaymentIntent};
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::{Proposal, ProposalClaim, terms_without_chain};
-use tercet_policy::rules::PolicyDocument;
+use tercet_policy::rules::{PolicyDocument, SignedPolicy};
 
 use super::super::*;
 use super::fixture::*;

@@ -1,12 +1,12 @@
 //! Policies of an organisation, an agent and a wallet: all of them hold, over restarts and
 //! whatever the courier says.
 
-use tercet_policy::document::{AuthorityConfig, Ed25519PublicKey};
+use tercet_policy::document::{AuthorityConfig, Ed25519PublicKey, Signed};
 use tercet_policy::proposal::{Proposal, ProposalClaim, terms_without_chain};
 use tercet_policy::registry::RegistryDocument;
 use tercet_policy::report::{Report, ReportKind, SignedReport};
 use tercet_policy::rows::{PolicyEpochs, TripRow};
-use tercet_policy::rules::PolicyDocument;
+use tercet_policy::rules::{PolicyDocument, SignedPolicy};
 use tercet_policy::subject::Subject;
 
 use super::super::*;

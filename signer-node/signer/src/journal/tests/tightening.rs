@@ -1,6 +1,7 @@
 //! What one key of the authority may change alone: a policy it makes stricter, and nothing else.
 
-use tercet_policy::rules::{POLICY_EPOCH_BY_ONE_MAX, PolicyDocument};
+use tercet_policy::document::Signed;
+use tercet_policy::rules::{POLICY_EPOCH_BY_ONE_MAX, PolicyDocument, SignedPolicy};
 
 use super::super::*;
 use super::fixture::*;
