@@ -15,7 +15,7 @@ setup: ## Install what is needed and may be installed; say plainly what is missi
 	@deploy/setup.sh
 
 build: setup ## Build every program
-	@cargo build --workspace --bins
+	@cargo build --workspace --bins --examples --locked
 
 demo: build ## Three signers, a coordinator, two chains; a paid x402 request and an MPP session
 	@$(BINS)/tercet demo
@@ -24,8 +24,9 @@ test: build ## All tests, on real processes, real chains and the official peers
 	@deploy/test.sh
 
 bench: setup ## Measure, and write BENCHMARKS.md and BENCHMARKS.json
-	@cargo build --release --workspace --bins --examples
-	@cargo build --release --workspace --features tercet-tests/insecure-dealer --bin tercet-load
+	@cargo build --release --workspace --bins --examples --locked
+	@cargo build --release --workspace --locked --features tercet-tests/insecure-dealer \
+		--bin tercet-load --examples
 	@target/release/tercet-bench
 
 lint: ## Format, clippy and the dependency rules
