@@ -14,6 +14,8 @@ use crate::figures::{Figure, Figures};
 
 /// Written by this program; changes of them alone do not make a tree another one.
 const OWN: [&str; 2] = ["BENCHMARKS.md", "BENCHMARKS.json"];
+/// From this line on people wrote; it is kept, and says itself which commit it speaks of.
+const BY_HAND: &str = "\n## Remarks\n";
 
 /// Writes both.
 pub(crate) fn write(figures: &Figures) -> Result<()> {
@@ -21,7 +23,10 @@ pub(crate) fn write(figures: &Figures) -> Result<()> {
     let value = json!({ "commit": commit, "rig": rig, "date": date, "figures": figures.found });
     let json = serde_json::to_string_pretty(&value)?;
     fs::write(root().join("BENCHMARKS.json"), json + "\n")?;
-    fs::write(root().join("BENCHMARKS.md"), table(figures, [&commit, &rig, &date]))?;
+    let path = root().join("BENCHMARKS.md");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let by_hand = before.find(BY_HAND).and_then(|at| before.get(at..)).unwrap_or_default();
+    fs::write(path, table(figures, [&commit, &rig, &date]) + by_hand)?;
     println!("written: {}", OWN.join(", "));
     Ok(())
 }
