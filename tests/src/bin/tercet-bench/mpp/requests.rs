@@ -94,9 +94,12 @@ async fn in_a_row(shop: &Shop, wallet: &Wallet, scale: Scale, figures: &mut Figu
     figures.add("mpp_session_last_100_p50_ms", last)?;
     figures.add("mpp_session_growth_ratio", last / first)?;
     after.compare(&before, figures)?;
+    let medians = took_ms.chunks(END_REQUESTS).map(|hundred| quantile(hundred, 0.5));
+    let medians: Vec<_> = medians.map(|ms| Ok(format!("{:.1}", ms?))).collect::<Result<_>>()?;
     figures.note(format!(
         "A session of {count} requests in a row, without a top-up: the medians of the first and of \
-         the last {END_REQUESTS}. {}",
+         the last {END_REQUESTS}; of every {END_REQUESTS} one after another, in ms: {}. {}",
+        medians.join(", "),
         after.since(&before)
     ));
     Ok(())
