@@ -299,7 +299,7 @@ fn approve<J: RecordSpend>(
         let (agent, reason) = (intent.agent.clone(), found.to_string());
         journal.trip(&TripRow { agent, reason, freeze_epoch, at }).map_err(AdmitError::Journal)?;
     }
-    Err(Refusal::Policy(refusal).into())
+    Err(refusal.refusal(&Ask::from(submission.proposal.intent())).into())
 }
 
 /// What the policies say: all of their rules to what is new, those about fees to a higher one.

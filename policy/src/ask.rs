@@ -17,6 +17,7 @@ use crate::document::{ContentHash, Ed25519PublicKey};
 use crate::intent::{AuthenticIntent, IntentId, Payment, PaymentIntent, Service, Split};
 use crate::ledger::{Health, Ledger};
 use crate::money::Amount;
+use crate::mpp::ChannelId;
 use crate::party::AgentId;
 use crate::proposal::ChainTerms;
 use crate::registry::{Experience, Payee, Registry};
@@ -70,6 +71,8 @@ pub struct Ask<'a> {
     pub cancels: Option<IntentId>,
     /// Whether all it does is to end a channel.
     pub moves_nothing: bool,
+    /// The channel of a contract from before TIP-1034 that it leaves: a rule has to name it.
+    pub leaves_v1: Option<ChannelId>,
 }
 
 /// An agent's signature over an intent, after it was checked.
@@ -328,6 +331,7 @@ impl<'a> Ask<'a> {
                 _ => None,
             },
             moves_nothing: ends_a_channel(payment),
+            leaves_v1: payment.leaves_v1(),
         }
     }
 
@@ -358,8 +362,7 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Whether all that a payment does is to end a channel of ours. What it does at a contract from
-/// before TIP-1034, of which no journal knows a channel, a rule has to grant.
+/// Whether all that a payment does is to end a channel.
 const fn ends_a_channel(payment: &Payment) -> bool {
     matches!(payment, Payment::MppClose(_)) || payment.leaves_channel()
 }

@@ -5,9 +5,11 @@
 //! what is put into a channel, and paid out of it by the wallet's vouchers, is of the service and
 //! the session it was opened for; nothing is put into a channel, and no voucher signed, once its
 //! session is over or its end was asked for. Each step of leaving one by force, which costs a fee
-//! and asks no rule, is signed once in [`EXIT_PAUSE_SECONDS`] at most.
+//! and asks no rule about amounts, is signed once in [`EXIT_PAUSE_SECONDS`] at most.
 //!
-//! Refuses: channels of the contracts from before TIP-1034, of which no journal knows any.
+//! Refuses: of channels of the contracts from before TIP-1034, all but to leave them. No journal
+//! knows such a channel: that there is one is the authority's word ([`crate::rules::V1Channels`]),
+//! and kept here is only when a step out of it was signed last.
 //!
 //! Does not protect against: a top-up that was signed before the wallet asked to leave, and that
 //! the service keeps until after: on the chain it takes that back, once, and the step is signed again
@@ -79,6 +81,15 @@ pub enum ChannelAct {
         /// Which step.
         step: ExitStep,
     },
+    /// Leaves one of a contract from before TIP-1034 by force.
+    ExitV1 {
+        /// The contract.
+        escrow: Address,
+        /// The channel.
+        channel: ChannelId,
+        /// Which step.
+        step: ExitStep,
+    },
 }
 
 impl ChannelAct {
@@ -90,7 +101,8 @@ impl ChannelAct {
             Self::TopUp { channel }
             | Self::Voucher { channel, .. }
             | Self::Close { channel, .. }
-            | Self::Exit { channel, .. } => *channel,
+            | Self::Exit { channel, .. }
+            | Self::ExitV1 { channel, .. } => *channel,
         }
     }
 
@@ -100,7 +112,7 @@ impl ChannelAct {
         Self::of(intent, opened_channel(intent, terms).as_ref())
     }
 
-    /// What a payment does to a channel of the reserve; `opened_as` is what an open makes.
+    /// What a payment does to a channel; `opened_as` is what an open makes.
     pub(crate) fn of(
         intent: &PaymentIntent,
         opened_as: Option<&ChannelDescriptor>,
@@ -122,8 +134,9 @@ impl ChannelAct {
                 ExitChannel::V2 { descriptor } => {
                     Some(Self::Exit { channel: descriptor.channel_id(chain), step: e.step })
                 }
-                // No opening of such a channel was ever admitted.
-                ExitChannel::V1 { .. } => None,
+                ExitChannel::V1 { escrow, channel } => {
+                    Some(Self::ExitV1 { escrow: *escrow, channel: *channel, step: e.step })
+                }
             },
             _ => None,
         }
@@ -186,13 +199,8 @@ impl Channel {
     }
 
     fn note_exit(&mut self, step: ExitStep, row: &SpendRow) {
-        let ends = match row.terms {
-            ChainTerms::Tempo { valid_before, .. } => valid_before,
-            _ => row.at,
-        };
-        let next = ends.max(row.at.plus(EXIT_PAUSE_SECONDS));
         self.exits = true;
-        self.exit_steps.insert(step, (row.intent, next));
+        self.exit_steps.insert(step, exit_of(row));
     }
 
     /// Base units put in, all together; nothing where that is no amount, so that nothing is paid
@@ -230,12 +238,35 @@ impl Channel {
     }
 }
 
+/// The intent of a step out of a channel, with when the next one for that step may come.
+type ExitBy = (IntentId, UnixSeconds);
+
+fn exit_of(row: &SpendRow) -> ExitBy {
+    let ends = match row.terms {
+        ChainTerms::Tempo { valid_before, .. } => valid_before,
+        _ => row.at,
+    };
+    (row.intent, ends.max(row.at.plus(EXIT_PAUSE_SECONDS)))
+}
+
+/// A step out of a channel of an older contract. Each wallet has its own: another one's does not
+/// stand in its way, and pays its fee itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct StepV1 {
+    wallet: Address,
+    escrow: Address,
+    channel: ChannelId,
+    step: ExitStep,
+}
+
 /// All channels whose deposits are not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Channels {
     all: BTreeMap<ChannelId, Channel>,
     /// Which channel an intent put money into.
     deposits: BTreeMap<IntentId, ChannelId>,
+    /// The steps out of channels of older contracts that keep others of their sort waiting.
+    exits_v1: BTreeMap<StepV1, ExitBy>,
 }
 
 impl Channels {
@@ -275,7 +306,19 @@ impl Channels {
             ChannelAct::Exit { channel, step } => {
                 self.change(channel, |channel| channel.note_exit(*step, row));
             }
+            ChannelAct::ExitV1 { escrow, channel, step } => {
+                let (wallet, escrow, channel, step) = (row.wallet, *escrow, *channel, *step);
+                // What keeps nobody waiting any more is not remembered.
+                self.exits_v1.retain(|_, (_, until)| row.at < *until);
+                self.exits_v1.insert(StepV1 { wallet, escrow, channel, step }, exit_of(row));
+            }
         }
+    }
+
+    /// The latest intent of a wallet for a step out of a channel of an older contract.
+    fn exit_v1(&self, wallet: Address, act: &ChannelAct) -> Option<&ExitBy> {
+        let ChannelAct::ExitV1 { escrow, channel, step } = *act else { return None };
+        self.exits_v1.get(&StepV1 { wallet, escrow, channel, step })
     }
 
     /// The key of its session agreed to its end, which no intent tells of. Whether that is news.

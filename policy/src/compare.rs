@@ -61,8 +61,9 @@ pub struct Comparison {
 /// Whether `new` approves a subset of what `old` approves, in every state.
 ///
 /// It is true only where that can be shown: same subject, same mode, every rule of the old
-/// version that refuses or asks is there or is covered by a stricter one, and every rule that
-/// grants in the new version grants within one of the old.
+/// version that refuses or asks is there or is covered by a stricter one, every rule that
+/// grants in the new version grants within one of the old, and no channel of an older contract may
+/// be left that could not be before.
 #[must_use]
 pub fn is_tightening(old: &Policy, new: &Policy) -> bool {
     let same_place = old.subject() == new.subject() && old.agent() == new.agent();
@@ -71,7 +72,9 @@ pub fn is_tightening(old: &Policy, new: &Policy) -> bool {
     }
     // A policy that only warns decides nothing, before and after.
     old.mode() == Mode::Warn
-        || (old.rules().iter().all(|rule| is_kept_up(rule, new)) && grants_within(old, new))
+        || (old.rules().iter().all(|rule| is_kept_up(rule, new))
+            && grants_within(old, new)
+            && exits_within(old, new))
 }
 
 /// What changes from `old` to `new`.
@@ -85,7 +88,8 @@ pub fn compare(old: &Policy, new: &Policy) -> Comparison {
 /// Whether whatever breaks `rule` of the old version breaks a rule of the new one, with no less
 /// following.
 fn is_kept_up(rule: &Rule, new: &Policy) -> bool {
-    if rule.then() == Then::Warn || is_granting(rule) {
+    // What grants is looked at by itself.
+    if rule.then() == Then::Warn || is_granting(rule) || rule.as_v1_channels().is_some() {
         return true;
     }
     let follows = |other: &&Rule| match can_ask(other) {
@@ -132,6 +136,18 @@ fn grants_within(old: &Policy, new: &Policy) -> bool {
         }
     };
     refuses_alike && new.iter().all(|rule| old.iter().any(|wide| is_within(rule, wide)))
+}
+
+/// Whether no channel may be left beyond those of before. Without a rule nothing is granted, and
+/// nothing is refused that another policy grants.
+fn exits_within(old: &Policy, new: &Policy) -> bool {
+    let named = |policy: &'_ Policy| policy.rules().iter().find_map(Rule::as_v1_channels).cloned();
+    match (named(old), named(new)) {
+        (None, None) => true,
+        (None, Some(new)) => new.channels.is_empty(),
+        (Some(_), None) => false,
+        (Some(old), Some(new)) => new.channels.is_subset(&old.channels),
+    }
 }
 
 fn is_granting(rule: &Rule) -> bool {

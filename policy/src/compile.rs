@@ -24,7 +24,8 @@
 //! Refuses: policies that declare one context value with two types.
 //!
 //! Does not protect against: an analysis that is read as more than it says. Approvals are not
-//! compiled, and cancellations, which move nothing, are not payments here.
+//! compiled. Cancellations and the leaving of channels, which move nothing, are not payments here,
+//! so of `v1_channels` nothing is translated: no payment is refused by it.
 
 use std::sync::Arc;
 

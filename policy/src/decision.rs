@@ -11,6 +11,10 @@
 //! approval too. A policy that has granting `allow` rules refuses a payment that none of them
 //! matches, so an organisation's list and an agent's list have to allow it both.
 //!
+//! What moves nothing is not asked about: the cancellation of what the ledger knows, and the end of
+//! a channel that was opened here. Of leaving a channel of a contract from before TIP-1034 only the
+//! `v1_channels` rules are asked, by the same table.
+//!
 //! Does not protect against: policies that are foolish.
 
 mod fee;
@@ -20,6 +24,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{Ask, Facts};
+use crate::refusal::Refusal;
 use crate::rules::{Mode, Policy};
 use crate::subject::Subject;
 use crate::time::UnixSeconds;
@@ -50,6 +55,12 @@ pub fn decide(policies: &[&Policy], ask: &Ask<'_>, facts: &Facts<'_>) -> Decisio
         let verdict =
             if known && !policies.is_empty() { Verdict::Approve } else { Verdict::Refuse };
         return decision(verdict, Vec::new());
+    }
+    if ask.leaves_v1.is_some() {
+        // No journal knows the channel, so whoever signs policies has to; no other rule is asked.
+        let opinions: Vec<_> =
+            policies.iter().map(|policy| policy.exit_opinion(ask, facts)).collect();
+        return decision(verdict(&opinions), opinions);
     }
     if ask.moves_nothing {
         // A channel is known by then, and what ends it only brings money back.
@@ -177,6 +188,17 @@ impl Finding {
 }
 
 impl Decision {
+    /// A no, as whoever asked is told it: where there is no rule to point at, which one is missing.
+    #[must_use]
+    pub fn refusal(self, ask: &Ask<'_>) -> Refusal {
+        match ask.leaves_v1 {
+            Some(channel) if self.violations().next().is_none() => {
+                Refusal::ChannelNotListed { channel }
+            }
+            _ => Refusal::Policy(self),
+        }
+    }
+
     /// The rules that refuse or ask, of policies that bind, each with its policy.
     pub fn objections(&self) -> impl Iterator<Item = (&Opinion, &Finding)> {
         let binding = self.policies.iter().filter(|opinion| opinion.mode == Mode::Enforce);

@@ -151,6 +151,15 @@ pub enum Refusal {
         /// The channel.
         channel: ChannelId,
     },
+    /// No policy says that this channel of a contract from before TIP-1034 may be left.
+    #[error(
+        "channel {channel} is of an escrow contract from before TIP-1034, and not known here; it \
+         can be left once a policy names it: v1_channels: [\"0x{channel}\"]"
+    )]
+    ChannelNotListed {
+        /// The channel.
+        channel: ChannelId,
+    },
     /// The vouchers of the channel are signed by a key that is not ours to sign with.
     #[error("the vouchers of this channel are another key's to sign")]
     NotTheVoucherSigner,

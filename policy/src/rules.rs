@@ -38,6 +38,7 @@ mod set;
 mod signed;
 mod spending;
 mod trust;
+mod v1;
 mod view;
 mod when;
 mod x402;
@@ -72,6 +73,7 @@ pub use signed::{
 };
 pub use spending::{By, Limit, MaxAmount, MaxShareOfBalance, PriceCeiling, Rate};
 pub use trust::Trust;
+pub use v1::V1Channels;
 pub(crate) use view::{Judgement, View};
 pub use when::When;
 pub use x402::{Scheme, TransferMethod, X402};

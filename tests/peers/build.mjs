@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const CONTRACTS = ["TestUSDC", "ChannelReserve"];
+const CONTRACTS = ["TestUSDC", "ChannelReserve", "StreamEscrow"];
 const BUILD = new URL("./build/", import.meta.url);
 
 /** Says that transient storage lives to the end of the transaction: what the reserve uses it for. */
@@ -25,6 +25,9 @@ export const buildTestUsdc = () => build("TestUSDC");
 
 /** The channel reserve that stands in on Tempo. */
 export const buildChannelReserve = () => build("ChannelReserve");
+
+/** The escrow contract from before TIP-1034 that stands in on Tempo. */
+export const buildStreamEscrow = () => build("StreamEscrow");
 
 /** Compiles when needed; gives the artefact. */
 async function build(name) {

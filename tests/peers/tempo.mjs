@@ -8,6 +8,11 @@ import { POLLING_INTERVAL_MS } from "./chain.mjs";
 
 /** The channel reserve (TIP-1034), the same on every chain. */
 export const RESERVE = "0x4d50500000000000000000000000000000000000";
+/** The escrow contracts from before TIP-1034, by chain id. */
+export const V1_ESCROWS = {
+  4217: "0x33b901018174ddabe4841042ab76ba85d4e24f25",
+  42431: "0xe1c4d3dce17bc111181ddf716f75bae49e61a336",
+};
 /** pathUSD, the token that every Tempo chain has from its first block. */
 export const PATH_USD = "0x20c0000000000000000000000000000000000000";
 

@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod cluster;
 pub mod cost;
+pub mod escrow;
 pub mod invariants;
 #[cfg(feature = "insecure-dealer")]
 pub mod load;

@@ -25,6 +25,7 @@ mod system {
     mod mpp;
     mod mpp_hostile;
     mod mpp_sessions;
+    mod mpp_v1;
     mod mpp_wallet;
     mod payments;
     mod peers;

@@ -38,6 +38,6 @@ pub use receipt::{
     ExpectedSettlement, ExpectedTransfer, Receipt, ReceiptLog, SettlementProof, TransferSeen,
     Unproven, token_transfers, verify_settlement, verify_transfer,
 };
-pub use tempo::{ChannelState, LOG_QUERIES_MAX, TempoOutcome};
+pub use tempo::{ChannelState, LOG_QUERIES_MAX, TempoOutcome, V1Channel};
 pub use transfer::{TRANSACTION_HASHES_MAX, TransferOutcome, TransferQuery};
 pub use transport::{CALL_SECONDS_MAX, RESPONSE_BYTES_MAX};

@@ -21,6 +21,7 @@
 mod blocked;
 mod channel;
 mod deposit;
+mod escrow;
 mod lane;
 mod movement;
 mod served;
@@ -40,6 +41,7 @@ use crate::evidence::Finality;
 use crate::reader::ChainReader;
 
 pub use channel::ChannelState;
+pub use escrow::V1Channel;
 pub use window::LOG_QUERIES_MAX;
 
 alloy_sol_types::sol! {
@@ -70,6 +72,16 @@ alloy_sol_types::sol! {
         struct State { uint96 settled; uint96 deposit; uint64 closeRequestedAt; }
 
         function getChannelState(bytes32 channelId) external view returns (State memory);
+    }
+
+    #[allow(missing_docs, reason = "the names are the contract's")]
+    interface Escrow {
+        struct Channel {
+            bool finalized; uint64 closeRequestedAt; address payer; address payee; address token;
+            address authorizedSigner; uint128 deposit; uint128 settled;
+        }
+
+        function getChannel(bytes32 channelId) external view returns (Channel memory);
     }
 
     #[allow(missing_docs, reason = "the names are the contract's")]

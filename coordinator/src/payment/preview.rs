@@ -78,7 +78,7 @@ pub async fn preview(
                 let trip = app.book().note_refusal(&bench, &intent.agent, &decision);
                 keep_trip(app, trip).await;
             }
-            Ok(Previewed::Refused(Box::new(Refusal::Policy(decision))))
+            Ok(Previewed::Refused(Box::new(decision.refusal(&ask))))
         }
     }
 }

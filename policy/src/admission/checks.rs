@@ -33,8 +33,8 @@ pub(super) fn policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(
     Ok(())
 }
 
-/// Whether a payment leaves a channel of ours by force. That brings money back to its own wallet
-/// and nowhere else, so that an agent that is stopped may do it as well.
+/// Whether a payment leaves a channel by force. That brings money back to its own wallet and
+/// nowhere else, so that an agent that is stopped may do it as well.
 pub(super) fn leaves_channel(proposal: &Proposal) -> bool {
     proposal.intent().intent().payment.leaves_channel()
 }

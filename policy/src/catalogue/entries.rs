@@ -48,6 +48,7 @@ pub fn entries() -> Vec<Entry> {
         money::MAX_FEE,
         protocols::X402,
         protocols::MPP,
+        protocols::V1_CHANNELS,
         people::ASK,
         people::FREEZE,
         people::WHEN,

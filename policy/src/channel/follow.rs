@@ -1,7 +1,7 @@
 //! What may follow in the life of a channel.
 
-use crate::channel::{Channel, ChannelAct, Channels};
-use crate::intent::{ExitChannel, ExitStep, IntentId, Payment, PaymentIntent};
+use crate::channel::{Channel, ChannelAct, Channels, ExitBy};
+use crate::intent::{IntentId, PaymentIntent};
 use crate::money::Amount;
 use crate::mpp::ChannelId;
 use crate::refusal::Refusal;
@@ -28,16 +28,20 @@ pub(crate) fn check(
     act: Option<&ChannelAct>,
     at: UnixSeconds,
 ) -> Result<(), Refusal> {
-    let Some(act) = act else { return check_none(intent) };
+    let Some(act) = act else { return Ok(()) };
     let id = act.channel(intent.payment.chain());
     if matches!(act, ChannelAct::Open { .. }) {
         // One deposit of two byte-identical openings is all that the chain takes.
         let by_another = channels.find(&id).is_some_and(|open| open.opened_by != intent.id);
         return if by_another { Err(Refusal::ChannelIsOpen { channel: id }) } else { Ok(()) };
     }
+    if matches!(act, ChannelAct::ExitV1 { .. }) {
+        // Whether there is such a channel a rule has to say.
+        return check_exit(id, channels.exit_v1(intent.wallet, act), intent.id, at);
+    }
     let channel = known(channels, intent, id)?;
     match act {
-        ChannelAct::Open { .. } => Ok(()),
+        ChannelAct::Open { .. } | ChannelAct::ExitV1 { .. } => Ok(()),
         ChannelAct::TopUp { .. } => check_top_up(id, channel, intent, at),
         ChannelAct::Voucher { cumulative, .. } => {
             check_goes_on(id, channel, intent, at)?;
@@ -53,19 +57,9 @@ pub(crate) fn check(
             }
             check_deposit(id, channel, *cumulative)
         }
-        ChannelAct::Exit { step, .. } => check_exit(id, channel, (intent.id, *step), at),
-    }
-}
-
-/// Whether an intent that is about no channel of ours may be admitted: all but the leaving of a
-/// channel that no journal let be opened.
-fn check_none(intent: &PaymentIntent) -> Result<(), Refusal> {
-    match &intent.payment {
-        Payment::MppExit(exit) => match exit.channel {
-            ExitChannel::V1 { channel, .. } => Err(Refusal::UnknownChannel { channel }),
-            ExitChannel::V2 { .. } => Err(Refusal::NotTheChannel),
-        },
-        _ => Ok(()),
+        ChannelAct::Exit { step, .. } => {
+            check_exit(id, channel.exit_steps.get(step), intent.id, at)
+        }
     }
 }
 
@@ -107,11 +101,11 @@ fn check_goes_on(
 /// A step again is another fee, which no rule is asked about.
 fn check_exit(
     id: ChannelId,
-    channel: &Channel,
-    (intent, step): (IntentId, ExitStep),
+    latest: Option<&ExitBy>,
+    intent: IntentId,
     at: UnixSeconds,
 ) -> Result<(), Refusal> {
-    match channel.exit_steps.get(&step) {
+    match latest {
         Some((by, until)) if *by != intent && at < *until => {
             Err(Refusal::ExitUnderWay { channel: id, until: *until })
         }

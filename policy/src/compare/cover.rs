@@ -42,6 +42,9 @@ pub(crate) fn covers(strict: &RuleKind, mild: &RuleKind) -> bool {
         }
         (RuleKind::Ask(strict), RuleKind::Ask(mild)) => ask_covers(strict, mild),
         (RuleKind::Freeze(strict), RuleKind::Freeze(mild)) => freeze_covers(strict, mild),
+        (RuleKind::V1Channels(strict), RuleKind::V1Channels(mild)) => {
+            strict.channels.is_subset(&mild.channels)
+        }
         _ => time_covers(strict, mild) || protocol_covers(strict, mild),
     }
 }

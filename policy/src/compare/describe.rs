@@ -66,7 +66,11 @@ fn pair(old: &[Rule], new: &[Rule]) -> Vec<(usize, usize)> {
 }
 
 fn added(rule: &Rule) -> Change {
-    let (direction, reason) = match (is_granting(rule), rule.then()) {
+    let grants = match rule.as_v1_channels() {
+        Some(named) => !named.channels.is_empty(),
+        None => is_granting(rule),
+    };
+    let (direction, reason) = match (grants, rule.then()) {
         (true, _) => (Direction::Loosened, "a new rule grants"),
         (false, Then::Warn) => (Direction::Tightened, "a new rule warns, and stops nothing"),
         (false, Then::Ask) => (Direction::Tightened, "a new rule asks"),
@@ -142,6 +146,9 @@ fn words(old: &RuleKind, new: &RuleKind) -> String {
         }
         (RuleKind::Allow(old), RuleKind::Allow(new)) => named::words(&old.0, &new.0),
         (RuleKind::Block(old), RuleKind::Block(new)) => named::words(&old.0, &new.0),
+        (RuleKind::V1Channels(old), RuleKind::V1Channels(new)) => {
+            named::said(&old.entries(), &new.entries())
+        }
         _ => "it is written otherwise".to_owned(),
     }
 }

@@ -83,14 +83,18 @@ pub(super) fn same_axes(old: &Named, new: &Named) -> bool {
 /// What was added to lists, and what was taken from them.
 pub(super) fn words(old: &Named, new: &Named) -> String {
     let entries = |named: &Named| -> BTreeSet<String> { named.entries().into_iter().collect() };
-    let (before, after) = (entries(old), entries(new));
+    said(&entries(old), &entries(new))
+}
+
+/// What was added to entries, and what was taken from them.
+pub(super) fn said(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
     let said = |word: &str, entries: Vec<&String>| match entries.as_slice() {
         [] => None,
         entries => Some(format!("{word} {}", join(entries))),
     };
     let parts = [
-        said("adds", after.difference(&before).collect()),
-        said("takes away", before.difference(&after).collect()),
+        said("adds", after.difference(before).collect()),
+        said("takes away", before.difference(after).collect()),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "the same is written otherwise".to_owned() } else { parts.join(", ") }

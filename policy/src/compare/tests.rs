@@ -161,6 +161,30 @@ fn what_is_not_shown_to_be_stricter_is_no_tightening() {
 }
 
 #[test]
+fn one_key_takes_channels_from_those_that_may_be_left_and_adds_none() {
+    let allow = "  - allow: { services: [\"*.example\"] }\n";
+    let rule = |channels: &[u8]| {
+        let named: Vec<_> = channels.iter().map(|n| format!("\"0x{n:064x}\"")).collect();
+        format!("{allow}  - v1_channels: [{}]\n", named.join(", "))
+    };
+    use Direction::{Changed, Loosened, Tightened};
+    let cases: [(String, String, &[Direction], bool); 6] = [
+        (rule(&[1, 2]), rule(&[2]), &[Tightened], true),
+        (rule(&[1]), rule(&[]), &[Tightened], true),
+        (rule(&[1]), rule(&[1, 2]), &[Loosened], false),
+        (rule(&[1]), rule(&[2]), &[Changed], false),
+        (allow.to_owned(), rule(&[1]), &[Loosened], false),
+        // What was refused here another policy may grant.
+        (rule(&[]), allow.to_owned(), &[Loosened], false),
+    ];
+    for (old, new, directions, tightening) in cases {
+        assert_eq!(direction(&old, &new), (directions.to_vec(), tightening), "{old}{new}");
+    }
+    let said = compare(&policy(&rule(&[1])), &policy(&rule(&[2]))).changes.remove(0).reason;
+    assert!(said.contains("adds 0x") && said.contains("takes away 0x"), "{said}");
+}
+
+#[test]
 fn a_condition_over_another_context_is_another_condition() {
     let policy = |kind: &str| {
         let head = "policy: p\nepoch: 1\napplies_to: { agent: research-01 }\n";

@@ -21,6 +21,8 @@ pub(super) fn kept(rule: &RuleKind) -> Option<String> {
         RuleKind::Dates(rule) => within(rule.from(), rule.until()),
         RuleKind::Blackout(rule) => format!("(!{})", within(Some(rule.from()), Some(rule.until()))),
         RuleKind::Ask(rule) => asks(rule)?,
+        // It is about what is no payment.
+        RuleKind::V1Channels(_) => "true".to_owned(),
         _ => return None,
     })
 }

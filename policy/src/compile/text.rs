@@ -153,6 +153,7 @@ fn objection(rule: &Rule, name: &str, granted: &str, question: Question) -> Obje
         RuleKind::Hours(rule) => unless(open(rule, name)),
         RuleKind::Allow(rule) if rule.can_grant() => unless(granted.to_owned()),
         RuleKind::When(_) if rule.then() == Then::Warn => Objection::None,
+        RuleKind::V1Channels(_) => Objection::None,
         RuleKind::When(rule) => Objection::Unless(condition(&rule.0, counts)),
         other => match kept(other) {
             Some(kept) => unless(kept),

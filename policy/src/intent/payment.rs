@@ -12,6 +12,7 @@ use super::{
 };
 use crate::chain::Chain;
 use crate::money::Amount;
+use crate::mpp::ChannelId;
 use crate::time::UnixSeconds;
 
 /// The kinds of payment.
@@ -142,12 +143,20 @@ impl Payment {
         }
     }
 
-    /// Whether it leaves a channel of the reserve by force, which only brings money back.
+    /// Whether it leaves a channel by force, which only brings money back.
     #[must_use]
     pub const fn leaves_channel(&self) -> bool {
+        matches!(self, Self::MppExit(_))
+    }
+
+    /// The channel of an escrow contract from before TIP-1034 that it leaves.
+    #[must_use]
+    pub const fn leaves_v1(&self) -> Option<ChannelId> {
         match self {
-            Self::MppExit(exit) => matches!(exit.channel, ExitChannel::V2 { .. }),
-            _ => false,
+            Self::MppExit(MppExit { channel: ExitChannel::V1 { channel, .. }, .. }) => {
+                Some(*channel)
+            }
+            _ => None,
         }
     }
 

@@ -33,6 +33,9 @@ use people::{People, Roster};
 
 pub(crate) use schema::schema;
 
+/// Two lists could be meant as alternatives or as restrictions of each other.
+const TWO_V1_RULES: &str = "a policy has one v1_channels rule; write all channels into one list";
+
 /// A policy file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -136,7 +139,11 @@ fn read_rules(
     for (place, entry) in entries.into_iter().enumerate() {
         rules.extend(entry::read(place, entry, around)?);
     }
-    Ok(rules)
+    let exits = rules.iter().filter(|rule| rule.as_v1_channels().is_some());
+    match exits.map(Rule::line).nth(1) {
+        Some(line) => Err(malformed(line, TWO_V1_RULES.to_owned())),
+        None => Ok(rules),
+    }
 }
 
 impl From<Malformed> for PolicyError {

@@ -3,8 +3,8 @@
 use crate::rows::Protocol;
 use crate::rules::{
     Allow, AskWhen, Blackout, Block, CountryRule, Dates, Freeze, Hours, Judgement, Limit,
-    MaxAmount, MaxFee, MaxShareOfBalance, Mpp, PayeePinning, PriceCeiling, Rate, Trust, View, When,
-    X402,
+    MaxAmount, MaxFee, MaxShareOfBalance, Mpp, PayeePinning, PriceCeiling, Rate, Trust, V1Channels,
+    View, When, X402,
 };
 
 /// What a rule demands.
@@ -46,6 +46,8 @@ pub enum RuleKind {
     X402(X402),
     /// What a payment over MPP may be like.
     Mpp(Mpp),
+    /// The MPP channels of older contracts that may be left.
+    V1Channels(V1Channels),
     /// What has to hold of the payment.
     When(Box<When>),
 }
@@ -74,6 +76,7 @@ impl RuleKind {
             Self::Blackout(_) => "blackout",
             Self::X402(rule) => rule.word(),
             Self::Mpp(rule) => rule.word(),
+            Self::V1Channels(_) => "v1_channels",
             Self::When(_) => "when",
         }
     }
@@ -98,6 +101,7 @@ impl RuleKind {
             Self::Blackout(rule) => rule.judge(view),
             Self::X402(rule) => rule.judge(view),
             Self::Mpp(rule) => rule.judge(view),
+            Self::V1Channels(rule) => rule.judge(view),
             Self::When(rule) => rule.judge(view),
         }
     }

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::exit::EXIT_TABLE;
 
-pub use operate::{Answering, Budgets, Payment, Registry, Session};
+pub use operate::{Answering, Budgets, ExitWord, Payment, Registry, Session, SessionExit};
 pub use policy::{Backtest, Check, Diff, Explain, PayKind, Policy, Prove, Test};
 
 /// Wallets whose private key never exists, for agents and the people who answer for them.

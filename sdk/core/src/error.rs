@@ -128,7 +128,7 @@ impl From<ClientError> for Error {
     }
 }
 
-/// A request that can never be paid for.
+/// A call that cannot come to anything as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadRequest {
@@ -155,6 +155,14 @@ pub enum BadRequest {
     /// The request itself could not be built.
     #[error("the request cannot be built: {0}")]
     Build(String),
+    /// A step out of a channel that the chain would not take, now or at all.
+    #[error("channel {channel}: {why}")]
+    Step {
+        /// The channel.
+        channel: ChannelId,
+        /// Why not, and where that helps, from when on.
+        why: String,
+    },
 }
 
 /// Why the agent's own rules decline. Nothing was signed.

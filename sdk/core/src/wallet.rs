@@ -13,6 +13,7 @@
 
 mod config;
 mod evidence;
+mod exit;
 #[cfg(test)]
 mod fixture;
 mod house;
@@ -38,6 +39,7 @@ use tercet_signer_node::Readiness;
 
 pub use self::config::{Housing, RULES_FILE, WalletConfig};
 pub use self::evidence::ChainEvidence;
+pub use self::exit::{V1_GRACE_SECONDS, V1Exit};
 pub use self::pay::{PAYMENT_SECONDS_MAX, Paid};
 
 use self::house::House;

@@ -35,11 +35,7 @@ impl TempoHouse {
             node_more: format!("\n[[chains]]\nchain = \"eip155:4217\"\nendpoints = [\"{url}\"]\n"),
             ..ConfigText::default()
         };
-        let rules: String = rules.iter().map(|rule| format!("  - {rule}\n")).collect();
-        let policy = format!(
-            "policy: research-01\nepoch: 1\napplies_to: {{ agent: research-01 }}\nrules:\n{rules}"
-        );
-        let plan = Plan { policy: Some(policy), text, ..Plan::default() };
+        let plan = Plan { policy: Some(policy(1, rules)), text, ..Plan::default() };
         let mut cluster = Cluster::started(plan).await?;
         let address = cluster.new_wallet().await?;
         tempo.fund(address, FUNDS_UNITS).await?;
@@ -49,6 +45,13 @@ impl TempoHouse {
         std::fs::write(&path, format!("{text}\n[socket]\npath = \"agent.sock\"\n"))?;
         cluster.start_node(Party::Agent, &[]).await?;
         Ok(Self { cluster, tempo, address })
+    }
+
+    /// Puts a policy of these rules in the place of the one in force.
+    pub(super) async fn install(&self, epoch: u32, rules: &[String]) -> Result<()> {
+        let policy = policy(epoch, rules);
+        self.cluster.house.line()?.install_policy(&policy).await.context("policy")?;
+        Ok(())
     }
 
     /// The agent's wallet, with the usual rules of its own.
@@ -88,4 +91,11 @@ impl TempoHouse {
         let payee = self.tempo.balance(PATH_USD, PAYEE).await?;
         Ok((payee, self.tempo.balance(PATH_USD, self.address).await?))
     }
+}
+
+fn policy(epoch: u32, rules: &[String]) -> String {
+    let rules: String = rules.iter().map(|rule| format!("  - {rule}\n")).collect();
+    format!(
+        "policy: research-01\nepoch: {epoch}\napplies_to: {{ agent: research-01 }}\nrules:\n{rules}"
+    )
 }

@@ -1,6 +1,6 @@
 //! Rules about x402 and MPP.
 
-use super::{ALL, PROTOCOLS};
+use super::{ALL, OWN, PROTOCOLS};
 use crate::catalogue::Entry;
 
 pub(super) const X402: Entry = Entry {
@@ -52,4 +52,24 @@ pub(super) const MPP: Entry = Entry {
     notes: "What a rule asks for and the payment does not say is not kept. A deposit counts in \
             full until its session has ended, and vouchers draw on it.",
     example: "- mpp: { max_deposit: 10 USDC }",
+};
+
+pub(super) const V1_CHANNELS: Entry = Entry {
+    word: "v1_channels",
+    group: PROTOCOLS,
+    summary: "The MPP channels of escrow contracts from before TIP-1034 that may be left by force.",
+    fields: &[],
+    outcomes: OWN,
+    covers: &[],
+    notes: "\
+Tercet opens no such channel and pays nothing out of one. Where another client opened one with this
+wallet's address as the payer, name it here, as `0x` and 64 hexadecimal digits, and the wallet can
+ask for its end and take the deposit back (`tercet session exit`).
+
+- Without this rule every such channel is refused: nobody else could say that it is there.
+- Every policy that has the rule has to name the channel, and one policy at least. No other rule is
+  asked, since nothing is paid; the fee counts in the limits of its token all the same.
+- A policy has one such rule. Take a channel from the list when it is left.",
+    example: "\
+- v1_channels: [\"0x3f8a1c0de94b7265d0c1a2b3e4f5968778695a4b3c2d1e0f00112233445566aa\"]",
 };

@@ -19,8 +19,8 @@ use crate::mpp::{ChannelDescriptor, ChannelId};
 use crate::refusal::Refusal;
 use crate::time::UnixSeconds;
 
-/// The escrow contracts from before TIP-1034, by chain. Leaving a channel of theirs is an intent
-/// that can be written and that every node refuses: no journal let such a channel be opened.
+/// The escrow contracts from before TIP-1034, by chain. A channel of theirs is never opened here,
+/// nor paid out of; one that a policy names can be left.
 pub const V1_ESCROWS: [(Chain, Address); 2] = [
     (Chain::Tempo, address!("0x33b901018174DDabE4841042ab76ba85D4e24f25")),
     (Chain::TempoModerato, address!("0xe1c4d3dce17bc111181ddf716f75bae49e61a336")),
@@ -126,8 +126,9 @@ pub enum ExitChannel {
         /// What it was opened as.
         descriptor: ChannelDescriptor,
     },
-    /// A channel of an escrow contract from before TIP-1034. Tercet opens none, and so every node
-    /// refuses to leave one.
+    /// A channel of an escrow contract from before TIP-1034. Tercet opens none: another client did,
+    /// with this wallet's address as the payer. A policy has to name it
+    /// ([`V1Channels`](crate::rules::V1Channels)).
     V1 {
         /// The contract.
         escrow: Address,

@@ -6,7 +6,7 @@ use serde_saphyr::Spanned;
 
 use crate::condition::Condition;
 use crate::context::DeclaredContext;
-use crate::rules::file::lists::Lists;
+use crate::rules::file::lists::{ListFile, Lists};
 use crate::rules::file::people::Roster;
 use crate::rules::file::trusted::{AskFile, PinningFile};
 use crate::rules::file::{malformed, money, parties, people, protocols, schema, time, trusted};
@@ -87,6 +87,10 @@ pub(super) struct RuleFile {
     /// What a payment over MPP may be like.
     #[serde(default)]
     mpp: Option<protocols::MppFile>,
+    /// The MPP channels of contracts from before TIP-1034 that may be left by force.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::list")]
+    v1_channels: Option<ListFile>,
     /// What has to hold of the payment: a Cedar expression over `resource` and `context`.
     #[serde(default)]
     when: Option<String>,
@@ -115,15 +119,9 @@ pub(super) fn read(
     Ok(kinds.into_iter().map(rule).collect())
 }
 
-/// What follows; `ask` and `payee_pinning` say so themselves, and what is hard is not put to
-/// anybody.
+/// What follows; some rules say so themselves, and what is hard is not put to anybody.
 fn read_then(file: &RuleFile) -> Result<Then, String> {
-    let own = match (&file.ask, &file.payee_pinning) {
-        (Some(_), _) => Some(("ask", Then::Ask)),
-        (None, Some(_)) => Some(("payee_pinning", Then::Refuse)),
-        (None, None) => None,
-    };
-    match (own, file.then, hard(file)) {
+    match (own(file), file.then, hard(file)) {
         (None, Some(Then::Ask), Some(word)) => {
             Err(format!("{word} refuses or warns; nobody is asked past it"))
         }
@@ -133,6 +131,16 @@ fn read_then(file: &RuleFile) -> Result<Then, String> {
             Err(format!("{word} says itself what follows; drop `then`"))
         }
     }
+}
+
+/// The rule, where it says itself what follows.
+fn own(file: &RuleFile) -> Option<(&'static str, Then)> {
+    let rules = [
+        ("ask", Then::Ask, file.ask.is_some()),
+        ("payee_pinning", Then::Refuse, file.payee_pinning.is_some()),
+        ("v1_channels", Then::Refuse, file.v1_channels.is_some()),
+    ];
+    rules.into_iter().find_map(|(word, then, is_there)| is_there.then_some((word, then)))
 }
 
 /// The rule, where it is one that nobody is asked past.
@@ -204,6 +212,8 @@ fn read_kinds(
     entries.extend(file.blackout.map(|dark| dark.read().map(|kind| vec![kind])).transpose()?);
     entries.extend(file.x402.map(protocols::X402File::read).transpose()?);
     entries.extend(file.mpp.map(protocols::MppFile::read).transpose()?);
+    let left = |list| protocols::read_v1(&list, lists).map(|kind| vec![kind]);
+    entries.extend(file.v1_channels.map(left).transpose()?);
     if let Some(expression) = file.when {
         let condition = Condition::parse(&expression, context).map_err(|bad| bad.to_string())?;
         entries.push(vec![RuleKind::When(Box::new(When(condition)))]);

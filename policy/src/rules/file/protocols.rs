@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use crate::ask::{MppIntent, MppMethod, VoucherSigner};
 use crate::declared::{HttpMethod, PaymentFlow};
+use crate::rules::file::lists::{ListFile, Lists};
 use crate::rules::file::schema;
-use crate::rules::{Length, Money, Mpp, RuleKind, Scheme, TransferMethod, X402};
+use crate::rules::{Length, Money, Mpp, RuleKind, Scheme, TransferMethod, V1Channels, X402, v1};
 
 /// What an x402 payment may be like.
 #[derive(Deserialize, JsonSchema)]
@@ -107,6 +108,13 @@ impl MppFile {
         ];
         at_least_one(rules.into_iter().flatten().map(RuleKind::Mpp).collect())
     }
+}
+
+/// The channels of older contracts that may be left.
+pub(super) fn read_v1(list: &ListFile, lists: &Lists) -> Result<RuleKind, String> {
+    let (entries, text) = list.resolve(lists)?;
+    let channels = v1::channels(entries.iter().map(String::as_str))?;
+    Ok(RuleKind::V1Channels(V1Channels { channels, text }))
 }
 
 fn some<T>(set: Option<BTreeSet<T>>, key: &str) -> Result<Option<BTreeSet<T>>, String> {

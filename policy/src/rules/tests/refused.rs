@@ -138,6 +138,9 @@ fn stops_and_questions_that_are_none() {
         ("ask: {}", "nobody is asked"),
         ("{ ask: { above: 1 USDC }, then: warn }", "says itself what follows"),
         ("{ payee_pinning: {}, then: refuse }", "says itself what follows"),
+        ("{ v1_channels: [], then: warn }", "says itself what follows"),
+        ("v1_channels: [\"0x12\"]", "0x and 64 hexadecimal digits"),
+        ("v1_channels: nobody", "there is no list"),
         // Nobody is named in this file.
         ("ask: { above: 1 USDC }", "nobody is asked: name approvers"),
         ("payee_pinning: {}", "nobody is asked: name approvers"),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use alloy_primitives::Address;
 use clap::{Args as ClapArgs, Subcommand};
+use tercet_policy::chain::Chain;
+use tercet_policy::document::NotHex;
 use tercet_policy::intent::IntentId;
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::AgentId;
@@ -80,9 +82,44 @@ pub enum Session {
         /// Its channel, 64 hexadecimal digits.
         channel: ChannelId,
     },
+    /// Leave a channel of the escrow contract from before TIP-1034, which another client opened for
+    /// this wallet: ask for its end, and 15 minutes later take the deposit back. The policy has to
+    /// name it (v1_channels).
+    Exit(SessionExit),
     /// Look after every session: take in what the chain shows, close what is idle or over, take
     /// back what a service does not give back.
     Reconcile,
+}
+
+/// `tercet session exit`.
+#[derive(Debug, ClapArgs)]
+pub struct SessionExit {
+    /// The channel, 64 hexadecimal digits, with 0x or without.
+    #[arg(value_parser = channel)]
+    pub channel: ChannelId,
+    /// Which step.
+    #[arg(long)]
+    pub step: ExitWord,
+    /// The chain.
+    #[arg(long, default_value = "eip155:4217")]
+    pub chain: Chain,
+    /// The wallet that opened it; without it, the agent's only one.
+    #[arg(long)]
+    pub wallet: Option<Address>,
+}
+
+/// The steps out of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExitWord {
+    /// Ask for the end: the payee has 15 minutes to settle.
+    RequestClose,
+    /// Take back what the payee has not settled.
+    Withdraw,
+}
+
+/// A channel as we write it, or as MPP does.
+fn channel(text: &str) -> Result<ChannelId, NotHex> {
+    text.strip_prefix("0x").unwrap_or(text).parse()
 }
 
 /// `tercet registry`.

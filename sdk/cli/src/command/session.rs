@@ -1,21 +1,25 @@
 //! `tercet session`: look at MPP sessions, and end them.
 //!
 //! Promises: what is listed and shown is what this wallet's own journal holds, without asking
-//! anybody; `close` and `reconcile` open the wallet and say where each session stands afterwards.
+//! anybody; `close` and `reconcile` open the wallet and say where each session stands afterwards;
+//! `exit` says so of a channel that is no session of ours, once the chain shows it.
 //!
 //! Does not protect against: a service that does not give a deposit back at once. Leaving it by
 //! force takes the reserve's grace period, and `reconcile` again after it.
 
+use alloy_primitives::Address;
 use serde_json::json;
 use tercet::journal::Journal;
 use tercet::mpp::{Session as Kept, Tended};
+use tercet::wallet::V1Exit;
 use tercet::{Wallet, WalletConfig};
-use tercet_policy::chain::Asset;
+use tercet_policy::chain::{Asset, Chain};
+use tercet_policy::intent::ExitStep;
 use tercet_policy::money::Amount;
 
 use super::table::{lines, or_dash};
 use crate::answer::Answer;
-use crate::args::{Args, Session};
+use crate::args::{Args, ExitWord, Session};
 use crate::error::CliError;
 
 /// Runs the command.
@@ -39,6 +43,17 @@ pub async fn run(command: &Session, args: &Args) -> Result<Answer, CliError> {
             let closed = wallet.close_session(channel).await;
             wallet.close().await;
             Ok(show(&closed?))
+        }
+        Session::Exit(exit) => {
+            let config = WalletConfig { wallet: exit.wallet.or(config.wallet), ..config };
+            let wallet = Wallet::open_with(config).await?;
+            let step = match exit.step {
+                ExitWord::RequestClose => ExitStep::RequestClose,
+                ExitWord::Withdraw => ExitStep::Withdraw,
+            };
+            let left = Box::pin(wallet.leave_v1(exit.chain, exit.channel, step)).await;
+            wallet.close().await;
+            Ok(exited(&left?))
         }
         Session::Reconcile => {
             let wallet = Wallet::open_with(config).await?;
@@ -110,8 +125,29 @@ fn reconciled(tended: &[Tended]) -> Answer {
     Answer::new(text, json!({ "sessions": tended }))
 }
 
+fn exited(exit: &V1Exit) -> Answer {
+    let left = price_in(exit.chain, exit.token, exit.left);
+    let said = match (exit.step, exit.withdraw_from) {
+        (ExitStep::RequestClose, Some(from)) => format!(
+            "its end is asked for; the payee may settle until {from}, and from then on what is \
+             left of {left} comes back with --step withdraw"
+        ),
+        (ExitStep::RequestClose, None) => "it has ended".to_owned(),
+        (ExitStep::Withdraw, _) => {
+            format!("it has ended, and what the payee had not settled came back: {left} by then")
+        }
+    };
+    let transaction = or_dash(exit.transaction.map(|transaction| transaction.to_string()));
+    let text = format!("channel {}: {said}\ntransaction {transaction}", exit.channel);
+    Answer::of(text, exit)
+}
+
 fn price(session: &Kept, amount: Amount) -> String {
-    match Asset::find(session.chain, session.descriptor.token) {
+    price_in(session.chain, session.descriptor.token, amount)
+}
+
+fn price_in(chain: Chain, token: Address, amount: Amount) -> String {
+    match Asset::find(chain, token) {
         Ok(asset) => format!("{} {}", amount.to_decimal(asset.decimals), asset.symbol),
         Err(_) => amount.to_string(),
     }

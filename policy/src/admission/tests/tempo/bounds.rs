@@ -4,12 +4,8 @@ use super::*;
 use crate::channel::{self, Channels, EXIT_PAUSE_SECONDS};
 use crate::declared::Declared;
 use crate::fixture::people;
-use crate::intent::{
-    ExitChannel, LANE_SECONDS_MAX, MppExit, MppTopUp, MppVoucher, Service, TempoTransfer,
-    V1_ESCROWS,
-};
+use crate::intent::{LANE_SECONDS_MAX, MppExit, MppTopUp, MppVoucher, Service, TempoTransfer};
 use crate::ledger::{Measure, Scope};
-use crate::mpp::ChannelId;
 use crate::proposal::terms_without_chain;
 
 /// The payment with these terms instead of its own.
@@ -248,17 +244,6 @@ fn a_channel_with_more_in_it_than_an_amount_holds_pays_nothing() {
     let most = SpendRow { amount: units(u128::MAX), ..more };
     channels.record(&most);
     assert_eq!(channels.iter().next().unwrap().1.deposit(), Amount::ZERO);
-}
-
-#[test]
-fn an_exit_from_a_contract_of_old_is_not_free() {
-    let mut book = Book::new();
-    let (chain, escrow) = V1_ESCROWS[0];
-    let Payment::MppExit(like) = exit(strange(), ExitStep::Withdraw) else { unreachable!() };
-    let channel = ExitChannel::V1 { escrow, channel: ChannelId([7; 32]) };
-    let old = Payment::MppExit(MppExit { chain, channel, ..like });
-    let refusal = refused(&mut book, 1, old);
-    assert!(matches!(refusal, Refusal::UnknownChannel { .. }), "{refusal}");
 }
 
 #[test]
