@@ -19,7 +19,7 @@
 
 mod follow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
@@ -267,6 +267,8 @@ pub struct Channels {
     deposits: BTreeMap<IntentId, ChannelId>,
     /// The steps out of channels of older contracts that keep others of their sort waiting.
     exits_v1: BTreeMap<StepV1, ExitBy>,
+    /// Which intents' money a quorum showed in its channel.
+    deposited: BTreeSet<IntentId>,
 }
 
 impl Channels {
@@ -329,6 +331,21 @@ impl Channels {
         is_news
     }
 
+    /// A deposit is in its channel. Whether that is news.
+    pub(crate) fn note_deposited(&mut self, intent: IntentId) -> bool {
+        self.deposited.insert(intent)
+    }
+
+    /// Whether a deposit is in its channel for certain: it was shown there, or what was put on top
+    /// of it was.
+    pub(crate) fn is_deposited(&self, intent: &IntentId) -> bool {
+        let channel = self.deposits.get(intent).and_then(|id| self.all.get(id));
+        let topped_up = channel.filter(|channel| channel.opened_by == *intent).is_some_and(|of| {
+            of.deposits.iter().any(|(deposit, _)| self.deposited.contains(deposit))
+        });
+        topped_up || self.deposited.contains(intent)
+    }
+
     fn change(&mut self, id: &ChannelId, to: impl FnOnce(&mut Channel)) {
         if let Some(channel) = self.all.get_mut(id) {
             to(channel);
@@ -338,6 +355,7 @@ impl Channels {
     /// A deposit is settled or void: forgets it, and the channel with its last one. A channel whose
     /// opening is void never was.
     pub(crate) fn forget_deposit(&mut self, intent: &IntentId, void: bool) {
+        self.deposited.remove(intent);
         let Some(id) = self.deposits.remove(intent) else { return };
         let Some(channel) = self.all.get_mut(&id) else { return };
         channel.deposits.retain(|(deposit, _)| deposit != intent);

@@ -2,7 +2,8 @@
 //!
 //! Promises: a [`VoidProof`] says that the chain can never move this money again, and a
 //! [`SettledProof`] that it moved. Both are made only from facts at a safe block that fit the
-//! row they are about, and nothing else changes what a ledger counts.
+//! row they are about, and nothing else changes what a ledger counts. A [`DepositedProof`] says that
+//! a deposit is in its channel: from then on nothing proves that it never was.
 //!
 //! Refuses: an authorization that is used, or whose time is not over by the block's own clock;
 //! a nonce taken by a transaction with the same effect that succeeded; facts of another wallet,
@@ -11,6 +12,7 @@
 //! Does not protect against: a reader that lies. Whoever makes a [`SafeBlock`] and the facts
 //! beside it must have asked a quorum of endpoints.
 
+mod deposited;
 mod tempo;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -24,6 +26,7 @@ use crate::proposal::{ChainTerms, Slot};
 use crate::rows::{PaymentKind, SpendRow};
 use crate::time::UnixSeconds;
 
+pub use deposited::{ChannelDeposit, DepositedProof};
 pub use tempo::{ClosedChannel, NotSeen, TokenMovement};
 
 /// A block that the chain will not take back, as a quorum of endpoints names it.

@@ -128,6 +128,9 @@ pub enum LedgerError {
     /// The payment is settled or void already, and the row says otherwise.
     #[error("intent {0} has another outcome already")]
     OutcomeIsFinal(IntentId),
+    /// The deposit was seen in its channel by a quorum, and is called void.
+    #[error("the deposit of intent {0} was seen in its channel, and is never void")]
+    DepositInChannel(IntentId),
     /// More was settled than was reserved.
     #[error("intent {0} settled more than it reserved")]
     SettledTooMuch(IntentId),

@@ -1,7 +1,8 @@
 //! The journal against the chain, by this node's own endpoints.
 //!
 //! Promises: a payment is called settled or void only by a proof that the chain crate read from a
-//! quorum at a safe block; a deposit, when its channel has ended, with what the payee got of it.
+//! quorum at a safe block; a deposit, when its channel has ended, with what the payee got of it. One
+//! that a quorum showed in its channel is written down, and never called void after.
 //! The courier's word changes nothing here, and neither does a clock, but for pre-authorizations,
 //! which end by it: for payments the local one only says when to ask.
 //! Does not protect against: endpoints that lie together.
@@ -85,6 +86,8 @@ impl Reconciler {
                 info!(%intent, reason = ?proof.reason(), "void");
                 self.signer.void(proof, now()).await
             }
+            // Known for good, whatever the endpoints have lost when the channel has ended.
+            Ok(Fate::Deposited(proof)) => self.signer.deposited(proof).await,
             Ok(Fate::Alarm { tx, misfit }) => {
                 error!(%intent, %tx, %misfit, "a slot was used for something else: look at it");
                 Ok(())

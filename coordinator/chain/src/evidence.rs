@@ -2,7 +2,7 @@
 
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
-use tercet_policy::evidence::{NoProof, SafeBlock, SettledProof, VoidProof};
+use tercet_policy::evidence::{DepositedProof, NoProof, SafeBlock, SettledProof, VoidProof};
 use tercet_policy::proposal::{ChainTerms, Slot};
 use tercet_policy::rows::{PaymentKind, SpendRow};
 use tercet_policy::time::UnixSeconds;
@@ -43,6 +43,8 @@ pub enum Fate {
     Settled(SettledProof),
     /// It can never happen.
     Void(VoidProof),
+    /// It is a deposit, and a quorum shows it in its channel, which has not ended.
+    Deposited(DepositedProof),
     /// Something is seen that is not safe yet: a use, a revert or a cancellation.
     Seen {
         /// The transaction.
@@ -56,8 +58,8 @@ pub enum Fate {
         /// What does not fit.
         misfit: NoProof,
     },
-    /// It may still happen, or it is a deposit in a channel that is open. Also the answer while
-    /// endpoints disagree.
+    /// It may still happen, or it is a deposit that is seen in its channel by less than a quorum.
+    /// Also the answer while endpoints disagree.
     Open,
 }
 
@@ -166,6 +168,10 @@ fn of_tempo(row: &SpendRow, outcome: TempoOutcome) -> Fate {
         }
         TempoOutcome::NeverMined { unseen } => {
             VoidProof::tempo(row, unseen).map_or(Fate::Open, Fate::Void)
+        }
+        TempoOutcome::InChannel { deposit, finality: Finality::Safe(at) } => {
+            let (tx, proof) = (deposit.transaction, DepositedProof::tempo(row, &deposit, at));
+            proof.map_or_else(|misfit| Fate::Alarm { tx, misfit }, Fate::Deposited)
         }
         TempoOutcome::InChannel { .. } | TempoOutcome::Pending { .. } => Fate::Open,
     }

@@ -16,7 +16,8 @@
 //!
 //! Does not protect against: a quorum that keeps the receipts of a window's first transaction and
 //! not those of a later one, where the state tells nothing either: charges with an expiring nonce,
-//! and deposits with one in channels that have ended.
+//! and deposits with one in channels that have ended. This crate keeps nothing: who has seen a
+//! deposit in its channel must remember that, as the journals of the nodes do.
 
 mod blocked;
 mod channel;
@@ -27,9 +28,9 @@ mod movement;
 mod served;
 mod window;
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::U256;
 use serde_json::Value;
-use tercet_policy::evidence::{ClosedChannel, NotSeen, SafeBlock, TokenMovement};
+use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, NotSeen, SafeBlock, TokenMovement};
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::ChainTerms;
 use tercet_policy::rows::SpendRow;
@@ -108,10 +109,8 @@ pub enum TempoOutcome {
     },
     /// A deposit is in its channel.
     InChannel {
-        /// The transaction that put it there.
-        transaction: B256,
-        /// Its block.
-        block: u64,
+        /// How it was put there.
+        deposit: ChannelDeposit,
         /// How firm that is.
         finality: Finality,
     },

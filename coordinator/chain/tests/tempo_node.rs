@@ -85,11 +85,10 @@ async fn a_channel_is_seen_open_and_ends_with_the_shares_of_its_deposits() -> Re
     let scene = Scene::start().await?;
     let (opening, descriptor, open) = scene.open(1, 1_000).await?;
     let tx = scene.send(&opening, open).await?;
-    let seen = scene.until(&opening, |fate| *fate == Fate::Open).await;
-    seen?;
+    scene.until(&opening, |fate| matches!(fate, Fate::Deposited(_))).await?;
     let outcome = scene.reader.tempo_outcome(&opening).await?;
-    let TempoOutcome::InChannel { transaction, .. } = outcome else { bail!("{outcome:?}") };
-    assert_eq!(transaction, tx);
+    let TempoOutcome::InChannel { deposit, .. } = outcome else { bail!("{outcome:?}") };
+    assert_eq!(deposit.transaction, tx);
     let more = scene.top_up(2, descriptor, 500).await?;
     let put = calls::top_up(&descriptor, units(500).try_into()?);
     scene.send(&more, put).await?;

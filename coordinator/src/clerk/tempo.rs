@@ -67,11 +67,11 @@ fn sighting(outcome: TempoOutcome) -> Sighting {
                 movement.transaction, movement.amount, movement.to
             )),
         },
-        TempoOutcome::InChannel { transaction, block, finality: Finality::Seen } => {
-            seen(transaction, block)
+        TempoOutcome::InChannel { deposit, finality: Finality::Seen } => {
+            seen(deposit.transaction, deposit.block)
         }
-        TempoOutcome::InChannel { transaction, block, finality: Finality::Safe(_) } => {
-            Sighting::Deposited { transaction, block }
+        TempoOutcome::InChannel { deposit, finality: Finality::Safe(_) } => {
+            Sighting::Deposited { transaction: deposit.transaction, block: deposit.block }
         }
         TempoOutcome::Ended { closed, finality: Finality::Seen, .. } => {
             seen(closed.transaction, closed.block)

@@ -15,6 +15,7 @@ use std::collections::btree_map::Entry;
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
 use crate::channel::Channels;
 use crate::document::ContentHash;
+use crate::evidence::DepositedProof;
 use crate::intent::IntentId;
 use crate::ledger::{Health, Ledger, LedgerError, Line, SpendState};
 use crate::money::Amount;
@@ -67,8 +68,11 @@ impl Book {
     /// [`LedgerError`] for an outcome that cannot follow; the book is unchanged then.
     pub fn apply(&mut self, row: &OutcomeRow) -> Result<(), LedgerError> {
         let before = self.state(&row.intent());
-        self.ledger.apply(row)?;
         let void = matches!(row.outcome(), Outcome::Void { .. });
+        if void && self.channels.is_deposited(&row.intent()) {
+            return Err(LedgerError::DepositInChannel(row.intent()));
+        }
+        self.ledger.apply(row)?;
         if void && before != Some(SpendState::Void) {
             self.health.entry(row.agent().clone()).or_default().fail(row.at());
         }
@@ -84,6 +88,21 @@ impl Book {
         }
         self.forget_if_final(&row.intent());
         Ok(())
+    }
+
+    /// A quorum showed a deposit in its channel: until that has ended, and whatever endpoints have
+    /// lost by then, it counts. Whether that is news.
+    ///
+    /// # Errors
+    /// [`LedgerError`] for a payment that is void already, or is not in the ledger.
+    pub fn note_deposited(&mut self, proof: &DepositedProof) -> Result<bool, LedgerError> {
+        let id = proof.intent();
+        match self.ledger.entry(&id).map(|entry| entry.state) {
+            Some(SpendState::Reserved | SpendState::Spent) => Ok(self.channels.note_deposited(id)),
+            Some(SpendState::Settled) => Ok(false),
+            Some(SpendState::Void) => Err(LedgerError::OutcomeIsFinal(id)),
+            None => Err(LedgerError::UnknownIntent(id)),
+        }
     }
 
     /// The key of a channel's session agreed to its end: nothing is put into it any more, and paid

@@ -121,7 +121,7 @@ impl VoidProof {
 }
 
 /// The channel that a row puts money into.
-fn channel_of(row: &SpendRow) -> Option<ChannelId> {
+pub(super) fn channel_of(row: &SpendRow) -> Option<ChannelId> {
     let act = row.channel.as_ref()?;
     let pays_in = matches!(act, ChannelAct::Open { .. } | ChannelAct::TopUp { .. });
     pays_in.then(|| act.channel(row.chain))

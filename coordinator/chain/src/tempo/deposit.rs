@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256, aliases::U96};
 use alloy_rpc_types_eth::{BlockId, Filter, Log};
 use alloy_sol_types::SolEvent as _;
 use tercet_policy::channel::ChannelAct;
-use tercet_policy::evidence::{ClosedChannel, NotSeen, SafeBlock};
+use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, NotSeen, SafeBlock};
 use tercet_policy::money::Amount;
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::rows::SpendRow;
@@ -45,6 +45,7 @@ pub(super) struct Wanted {
 /// A deposit that was put into its channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Put {
+    channel: ChannelId,
     transaction: B256,
     block: u64,
     /// Base units in the channel before it.
@@ -92,7 +93,8 @@ impl Wanted {
         };
         let (transaction, block) = place(log)?;
         let own = amount == self.amount;
-        Ok(own.then_some(Put { transaction, block, prior, amount }))
+        let channel = self.channel;
+        Ok(own.then_some(Put { channel, transaction, block, prior, amount }))
     }
 
     fn read_open(&self, log: &Log) -> Option<(Amount, Amount)> {
@@ -109,6 +111,11 @@ impl Wanted {
 }
 
 impl Put {
+    const fn deposit(&self) -> ChannelDeposit {
+        let Self { channel, amount, transaction, block, .. } = *self;
+        ChannelDeposit { channel, amount, transaction, block }
+    }
+
     /// What the payee got of it: the channel's money was paid in the order in which it came in.
     fn share(&self, settled: Amount) -> Amount {
         settled.checked_sub(self.prior).unwrap_or_default().min(self.amount)
@@ -145,9 +152,9 @@ pub(super) fn conclude(window: Window, measure: Measure, sightings: &[Sighting])
         _ => None,
     });
     let puts: Vec<_> = puts.collect();
-    if let Some((Put { transaction, block, .. }, votes)) = most_common(&puts) {
-        let finality = measure.finality(votes, *block);
-        return TempoOutcome::InChannel { transaction: *transaction, block: *block, finality };
+    if let Some((put, votes)) = most_common(&puts) {
+        let finality = measure.finality(votes, put.block);
+        return TempoOutcome::InChannel { deposit: put.deposit(), finality };
     }
     let none = |seen: &&Sighting| matches!(seen, Sighting::Nothing | Sighting::Failed(_));
     let none: Vec<_> = sightings.iter().filter(none).collect();

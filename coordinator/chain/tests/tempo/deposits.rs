@@ -77,15 +77,18 @@ async fn a_deposit_is_open_with_its_channel_and_settled_at_what_was_used() -> Re
     let tx = opened(&mut world.chain(), ADMITTED + 2, 100);
     world.chain().reach(OVER + 10);
     let within = world.reader.tempo_outcome(&row).await?;
-    let TempoOutcome::InChannel { transaction, block, .. } = within else { bail!("{within:?}") };
-    assert_eq!((transaction, block), (tx, ADMITTED + 2));
-    assert_eq!(world.reader.fate(&row, &[]).await?, Fate::Open, "its time is over, and it is in");
+    let TempoOutcome::InChannel { deposit, .. } = within else { bail!("{within:?}") };
+    assert_eq!((deposit.transaction, deposit.block), (tx, ADMITTED + 2));
+    let fate = world.reader.fate(&row, &[]).await?;
+    let Fate::Deposited(proof) = fate else { bail!("its time is over, and it is in: {fate:?}") };
+    assert_eq!((proof.intent(), proof.transaction()), (row.intent, tx));
     let state = world.reader.channel_state(channel()).await?;
     assert_eq!((state.deposit, state.settled, state.is_open()), (units(100), units(0), true));
 
     closed(&mut world.chain(), OVER + 20, 35, 65);
     world.chain().head = OVER + 30;
-    assert_eq!(world.reader.fate(&row, &[]).await?, Fate::Open, "the end is not safe yet");
+    let fate = world.reader.fate(&row, &[]).await?;
+    assert!(matches!(fate, Fate::Deposited(_)), "the end is not safe yet: {fate:?}");
     world.chain().safe = OVER + 30;
     assert_eq!(share(&world.reader, &row).await?, 35);
     assert!(!world.reader.channel_state(channel()).await?.is_open());
@@ -121,7 +124,8 @@ async fn a_deposit_that_was_never_mined_is_void_though_its_channel_lives() -> Re
     opened(&mut world.chain(), ADMITTED + 2, 100);
     let mined = top_up(2, 50, at());
     topped_up(&mut world.chain(), ADMITTED + 4, &mined, 100);
-    assert_eq!(world.reader.fate(&mined, &[]).await?, Fate::Open);
+    let fate = world.reader.fate(&mined, &[]).await?;
+    assert!(matches!(fate, Fate::Deposited(_)), "{fate:?}");
     let fate = world.reader.fate(&top_up(3, 50, at()), &[]).await?;
     assert!(matches!(fate, Fate::Void(_)), "the same amount, another transaction: {fate:?}");
     Ok(())
@@ -176,6 +180,8 @@ async fn an_end_needs_a_quorum_and_a_deposit_one_witness() -> Result<()> {
     world.chain().reach(OVER);
     let within = world.reader.tempo_outcome(&row).await?;
     assert!(matches!(within, TempoOutcome::InChannel { .. }), "{within:?}");
+    let fate = world.reader.fate(&row, &[]).await?;
+    assert_eq!(fate, Fate::Open, "one witness forbids, and proves nothing for good");
     let tx = closed(&mut world.chain(), OVER + 2, 1, 99);
     world.chain().reach(OVER + 4);
     assert_eq!(world.reader.fate(&row, &[]).await?, Fate::Seen { tx });

@@ -1,5 +1,5 @@
 use alloy_primitives::Address;
-use tercet_policy::evidence::{ClosedChannel, NotSeen, SafeBlock, TokenMovement};
+use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, NotSeen, SafeBlock, TokenMovement};
 use tercet_policy::money::Amount;
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::time::UnixSeconds;
@@ -32,6 +32,8 @@ fn ended(finality: Finality) -> TempoOutcome {
 fn only_what_is_safe_ends_a_payment_and_a_deposit_with_its_own_share() {
     let seen = Sighting::Pending { seen: Some((TX, 8)), detail: None };
     let (movement, safe) = (movement(), Finality::Safe(SAFE));
+    let (channel, amount) = (ChannelId([1; 32]), Amount::from_base_units(9));
+    let deposit = ChannelDeposit { channel, amount, transaction: TX, block: 8 };
     for (outcome, meant) in [
         (
             TempoOutcome::Moved { movement: movement.clone(), finality: Finality::Seen },
@@ -47,11 +49,11 @@ fn only_what_is_safe_ends_a_payment_and_a_deposit_with_its_own_share() {
             Sighting::Ended { transaction: TX, block: 8, settled: Amount::from_base_units(3) },
         ),
         (
-            TempoOutcome::InChannel { transaction: TX, block: 8, finality: Finality::Seen },
+            TempoOutcome::InChannel { deposit, finality: Finality::Seen },
             Sighting::Pending { seen: Some((TX, 8)), detail: None },
         ),
         (
-            TempoOutcome::InChannel { transaction: TX, block: 8, finality: safe },
+            TempoOutcome::InChannel { deposit, finality: safe },
             Sighting::Deposited { transaction: TX, block: 8 },
         ),
         (

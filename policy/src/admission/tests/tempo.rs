@@ -16,6 +16,7 @@ use crate::mpp::ChannelDescriptor;
 use crate::subject::Subject;
 
 mod bounds;
+mod deposits;
 mod v1;
 
 fn admitted(book: &mut Book, n: u64, payment: Payment) -> SpendRow {

@@ -1,6 +1,6 @@
 //! What became of payments, by proof alone.
 
-use tercet_policy::evidence::{SettledProof, VoidProof};
+use tercet_policy::evidence::{DepositedProof, SettledProof, VoidProof};
 use tercet_policy::intent::IntentId;
 use tercet_policy::rows::{OutcomeRow, SpendRow};
 use tercet_policy::time::UnixSeconds;
@@ -42,10 +42,19 @@ impl Signer {
         Ok(())
     }
 
+    /// Records that the chain has a deposit in its channel, after which it is never void.
+    ///
+    /// # Errors
+    /// [`JournalError::Ledger`] for a payment that is void already, or is not here.
+    pub async fn deposited(&self, proof: DepositedProof) -> Result<(), JournalError> {
+        self.journal.note_deposited(proof).await
+    }
+
     /// Records that the chain never will, which gives the reservation back.
     ///
     /// # Errors
-    /// [`JournalError::Ledger`] for an outcome that cannot follow.
+    /// [`JournalError::Ledger`] for an outcome that cannot follow: that of a deposit which was seen
+    /// in its channel, among others.
     pub async fn void(&self, proof: VoidProof, now: UnixSeconds) -> Result<(), JournalError> {
         let intent = proof.intent();
         self.journal.record_outcome(OutcomeRow::void(proof, now)).await?;

@@ -3,6 +3,7 @@
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use tercet_policy::document::{ContentHash, Enrolment, Freeze, RequestId, Signed};
+use tercet_policy::evidence::DepositedProof;
 use tercet_policy::money::Amount;
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::AgentId;
@@ -47,6 +48,8 @@ pub(super) enum Event {
     Report(Box<ReportRow>),
     /// The key of a session agreed to the end of its channel.
     SessionClose { channel: ChannelId, cumulative: Amount },
+    /// A deposit was seen in its channel.
+    Deposited(Box<DepositedProof>),
     /// Signing for a wallet was stopped until an operator looks.
     Stopped { wallet: Address, reason: String },
     /// An operator has looked.
@@ -92,6 +95,7 @@ impl Event {
             | Self::HoldOutcome(_)
             | Self::Report(_)
             | Self::SessionClose { .. }
+            | Self::Deposited(_)
             | Self::Stopped { .. }
             | Self::Resumed { .. } => None,
         }

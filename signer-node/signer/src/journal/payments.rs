@@ -4,6 +4,7 @@
 //! not be on disk.
 
 use tercet_policy::channel::Channel;
+use tercet_policy::evidence::DepositedProof;
 use tercet_policy::intent::IntentId;
 use tercet_policy::ledger::SpendState;
 use tercet_policy::money::Amount;
@@ -55,6 +56,15 @@ impl Journal {
     /// [`JournalError`] if the journal is sealed or closed.
     pub async fn channels(&self) -> Result<Vec<Channel>, JournalError> {
         Ok(self.look(State::channels).await??)
+    }
+
+    /// Records that a deposit is in its channel: no proof that it never was is taken from then on.
+    /// The same twice is one row.
+    ///
+    /// # Errors
+    /// [`JournalError::Ledger`] for a payment that is void already, or is not here.
+    pub async fn note_deposited(&self, proof: DepositedProof) -> Result<(), JournalError> {
+        self.append(Event::Deposited(Box::new(proof)), Opened::Nothing).await
     }
 
     /// Records that the key of a channel's session agrees to its end. Do this **before** it does.

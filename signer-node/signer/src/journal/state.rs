@@ -213,6 +213,7 @@ impl State {
             Event::SessionClose { channel, cumulative } => {
                 Ok(self.book.agree_end(channel, *cumulative))
             }
+            Event::Deposited(proof) => Ok(self.book.note_deposited(proof)?),
             Event::Stopped { wallet, reason } => {
                 let is_news = self.roll.stopped(wallet).is_none();
                 if is_news {

@@ -3,10 +3,11 @@
 use alloy_primitives::{B256, keccak256};
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use tercet_policy::chain::{Chain, PATH_USD};
-use tercet_policy::evidence::{NotSeen, SafeBlock, VoidProof};
+use tercet_policy::evidence::{ChannelDeposit, DepositedProof, NotSeen, SafeBlock, VoidProof};
 use tercet_policy::intent::{
     MppChallenge, MppOpen, MppTopUp, PaymentIntent, Service, TempoNonce, TempoTerms,
 };
+use tercet_policy::ledger::LedgerError;
 use tercet_policy::mpp::{ChannelAmount, ChannelDescriptor, voucher_preimage};
 use tercet_policy::payload::MppSignature;
 use tercet_policy::tempo::gas;
@@ -225,6 +226,34 @@ async fn a_channel_that_ended_on_the_chain_gets_no_voucher() {
     agent.void(VoidProof::tempo(&row, unseen).unwrap(), NOW).await.unwrap();
     let gone = refusal(agent.sign_voucher(ask(channel, 20), NOW).await);
     assert!(matches!(gone, Refusal::UnknownChannel { .. }), "{gone}");
+}
+
+/// Endpoints that have lost what they showed prove nothing against the journal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restarted_node_calls_no_deposit_void_that_was_seen_in_its_channel() {
+    let (mut house, _, channel) = with_channel(1).await;
+    let block = |number, timestamp| SafeBlock { number, hash: B256::ZERO, timestamp };
+    let row = house.signer(Party::Agent).unsettled().await.unwrap().remove(0);
+    let put = ChannelDeposit {
+        channel: channel.channel_id(Chain::Tempo.id()),
+        amount: row.amount,
+        transaction: B256::repeat_byte(1),
+        block: 3,
+    };
+    let seen = DepositedProof::tempo(&row, &put, block(4, NOW)).unwrap();
+    let rows = house.signer(Party::Agent).journal().head().rows;
+    for _ in 0..2 {
+        house.signer(Party::Agent).deposited(seen.clone()).await.unwrap();
+    }
+    assert_eq!(house.signer(Party::Agent).journal().head().rows, rows + 1, "written once");
+    house.restart(Party::Agent, |_| ()).await;
+    let agent = house.signer(Party::Agent);
+    let unseen = NotSeen { from: block(0, NOW), to: block(9, NOW.plus(25)) };
+    let void = agent.void(VoidProof::tempo(&row, unseen).unwrap(), NOW).await;
+    let in_channel = LedgerError::DepositInChannel(row.intent);
+    assert!(matches!(void, Err(JournalError::Ledger(why)) if why == in_channel), "{void:?}");
+    assert_eq!(agent.unsettled().await.unwrap(), [row], "it counts, and is followed");
+    agent.sign_voucher(ask(channel, 20), NOW).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
