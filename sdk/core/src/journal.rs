@@ -15,11 +15,13 @@
 //! chain, which settles an intent's nonce once.
 
 mod begin;
+mod claimant;
 mod row;
 mod sessions;
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Row as _;
@@ -32,10 +34,12 @@ use tercet_policy::intent::{IntentId, Service};
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::time::UnixSeconds;
 
+pub(crate) use self::claimant::Claimant;
 pub use self::row::{BadRow, Purchase, RequestKey, State};
 pub(crate) use self::sessions::Keeping;
 
 use crate::error::Declined;
+use crate::mpp::Drawing;
 use crate::receipt::Receipt;
 
 /// The journal's file inside a home.
@@ -119,6 +123,8 @@ pub struct Journal {
     pool: SqlitePool,
     /// Commits without waiting for the disk.
     quick: SqlitePool,
+    /// Where the file is.
+    folder: Arc<Path>,
 }
 
 impl Journal {
@@ -128,7 +134,10 @@ impl Journal {
     /// [`JournalError`].
     pub async fn open(home: &Path) -> Result<Self, JournalError> {
         let path = home.join(JOURNAL_FILE);
-        private_file(&path).map_err(|source| JournalError::File { path: path.clone(), source })?;
+        let file = |source| JournalError::File { path: path.clone(), source };
+        private_file(&path).map_err(file)?;
+        // Wherever this process works later: a claimant that is looked for elsewhere seems gone.
+        let folder = std::path::absolute(home).map_err(file)?.into();
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -139,7 +148,7 @@ impl Journal {
         let pool = one().connect_with(options.clone()).await?;
         let quick = options.synchronous(SqliteSynchronous::Normal).create_if_missing(false);
         let quick = one().connect_lazy_with(quick);
-        let journal = Self { pool, quick };
+        let journal = Self { pool, quick, folder };
         journal.check_durable().await?;
         sqlx::migrate!("./migrations").run(&journal.pool).await?;
         Ok(journal)
@@ -292,6 +301,16 @@ impl Journal {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// Enters this process among those that draw on sessions.
+    pub(crate) fn claimant(&self) -> Claimant {
+        Claimant::enter(&self.folder)
+    }
+
+    /// Whether the process that made a claim is gone for certain.
+    pub(crate) fn is_gone(&self, claim: &Drawing) -> bool {
+        claim.locked && claimant::is_gone(&self.folder, &claim.by)
     }
 
     /// Writes what is still in memory and lets go of the file.

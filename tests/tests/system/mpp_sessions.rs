@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tercet::Wallet;
 use tercet::mpp::{Session, SessionState};
-use tercet::{Declined, Error, Wallet};
 use tercet_api::payment::PaymentStatus;
 use tercet_cli::demo::house::now;
 use tercet_policy::intent::Payment;
@@ -44,9 +44,6 @@ const GRACE_SECONDS: u64 = 900;
 /// Time of the machine that passes before the chain's clock is moved past the grace period: no lane
 /// may end more than 900 seconds from now, and the chain must be short of its end.
 const HEAD_START_SECONDS: u64 = 40;
-/// Longest that the claim of a killed process holds others up: its patience with an answer (see
-/// [`RULES`]) and a minute, and some time for the machine.
-const CLAIM_PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_paid_word_by_word_and_goes_on_after_a_kill() -> Result<()> {
@@ -108,17 +105,10 @@ async fn goes_on(shop: &MppShop, channel: ChannelId) -> Result<()> {
     let before = wallet.session(&channel).await?;
     ensure!(before.state == SessionState::Open, "{before:?}");
     ensure!(before.meter.signed.base_units() >= 30 * WORD, "{before:?}");
-    let begun = Instant::now();
-    let came = loop {
-        match words(&wallet, shop, "/stream/5").await {
-            Ok(came) => break came,
-            // The killed process has a claim to the unit ahead, which lapses.
-            Err(why) if is_drawn_on(&why) && begun.elapsed() < CLAIM_PATIENCE => {
-                sleep(Duration::from_secs(2)).await;
-            }
-            Err(why) => return Err(why),
-        }
-    };
+    let claim = before.drawn_by.as_ref().context("nobody was killed in the middle of a unit")?;
+    ensure!(claim.locked && now() < claim.until, "{claim:?}");
+    // The claim of the killed process to the unit ahead has gone with its lock.
+    let came = words(&wallet, shop, "/stream/5").await?;
     ensure!(came == 5, "{came} words");
     let after = newest(&wallet).await?;
     ensure!(after.channel == channel, "another channel was opened: {after:?}");
@@ -129,11 +119,6 @@ async fn goes_on(shop: &MppShop, channel: ChannelId) -> Result<()> {
     ensure!(known.highest_voucher_amount == after.meter.signed.base_units().to_string());
     wallet.close().await;
     Ok(())
-}
-
-fn is_drawn_on(why: &anyhow::Error) -> bool {
-    let Some(Error::Declined(why)) = why.downcast_ref() else { return false };
-    matches!(**why, Declined::SessionStreams { .. })
 }
 
 async fn from_the_command_line(shop: &MppShop, channel: ChannelId) -> Result<()> {

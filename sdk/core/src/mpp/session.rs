@@ -16,7 +16,7 @@
 //!
 //! Refuses: a second opening while the first may still be mined, vouchers above our own count
 //! ([`Meter`]), top-ups beyond the budget, and a request on a channel that a stream of this process
-//! or anything of another process draws on; a session of another wallet.
+//! or anything of another process that still runs draws on; a session of another wallet.
 //!
 //! Does not protect against: a service that keeps what it was paid for. Of the deposit it can take
 //! what was signed, and our own count says how much of that was delivered.
@@ -51,7 +51,7 @@ use super::{SessionChoice, VoucherSigner};
 use crate::ask::Ask;
 use crate::buyer::{BuyerParts, Fetched, Head, Received, is_event_stream, receive};
 use crate::error::{Declined, Error, OutcomeUnknown};
-use crate::journal::{Journal, JournalError, Keeping};
+use crate::journal::{Claimant, Journal, JournalError, Keeping};
 use crate::lanes::Lanes;
 use crate::receipt::{Receipt, ResourceReceipt};
 use crate::rules::FetchRules;
@@ -72,8 +72,8 @@ struct Parts {
     clock: Arc<dyn Clock>,
     http: reqwest::Client,
     lanes: Lanes<Service>,
-    /// The name of this process among those that draw on its wallet's sessions.
-    name: String,
+    /// This process among those that draw on its wallet's sessions.
+    claimant: Claimant,
     /// Channels that a stream draws on.
     streams: Lanes<ChannelId>,
     /// Whether the policy demanded vouchers of the wallet's own.
@@ -101,7 +101,7 @@ impl Sessions {
             clock: Arc::clone(&parts.clock),
             http: http.clone(),
             lanes: Lanes::default(),
-            name: fresh_name(),
+            claimant: parts.journal.claimant(),
             streams: Lanes::default(),
             wallet_signs: AtomicBool::new(false),
         })))
@@ -199,9 +199,17 @@ impl Sessions {
         Ok(Fetched { response: received.response, receipt: Some(receipt) })
     }
 
+    /// Whether another process than this one draws on it, and runs as far as can be seen.
+    fn is_drawn_by_another(&self, session: &Session) -> bool {
+        let (own, now) = (self.0.claimant.name(), self.now());
+        session.drawn_by.as_ref().is_some_and(|claim| {
+            claim.by != own && now < claim.until && !self.0.journal.is_gone(claim)
+        })
+    }
+
     /// The unit ahead is another process's for as long as that one waits for it.
     fn check_free(&self, session: &Session) -> Result<(), Error> {
-        if session.is_drawn_by_another(&self.0.name, self.now()) {
+        if self.is_drawn_by_another(session) {
             return Err(Declined::SessionStreams { channel: session.channel }.into());
         }
         Ok(())
@@ -212,7 +220,8 @@ impl Sessions {
         let patience = self.0.rules.patience;
         let answer = patience.paid().saturating_add(patience.resource()).as_secs();
         let until = self.now().plus(answer).plus(DRAWING_SECONDS);
-        Drawing { by: self.0.name.clone(), until }
+        let claimant = &self.0.claimant;
+        Drawing { by: claimant.name().to_owned(), until, locked: claimant.is_locked() }
     }
 
     /// Nothing of this process is on its way any more.
@@ -230,7 +239,7 @@ impl Sessions {
         for _ in 0..COUNT_TRIES_MAX {
             session.meter.deliver(self.0.rules.mpp.voucher_units_max);
             session.used_at = self.now();
-            if !session.is_drawn_by_another(&self.0.name, self.now()) {
+            if !self.is_drawn_by_another(&session) {
                 session.drawn_by.clone_from(&drawing);
             }
             match self.save(&mut session, Keeping::Quick).await {
@@ -335,16 +344,6 @@ pub(crate) enum SessionStanding {
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sessions({})", self.0.wallet)
-    }
-}
-
-/// A name that no other process has.
-fn fresh_name() -> String {
-    let mut name = [0; 8];
-    match getrandom::fill(&mut name) {
-        Ok(()) => hex::encode(name),
-        // Without randomness nothing is signed, so that nothing is drawn on either.
-        Err(_) => std::process::id().to_string(),
     }
 }
 

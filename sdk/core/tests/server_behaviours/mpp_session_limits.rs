@@ -9,6 +9,7 @@ use axum::body::Body;
 use futures_util::stream;
 use reqwest::Method;
 use serde_json::json;
+use tercet::buyer::Buyer;
 use tercet::error::{Declined, Error};
 use tercet::mpp::SessionState;
 use tercet::rules::FetchRules;
@@ -233,8 +234,9 @@ async fn a_unit_on_its_way_is_not_taken_for_a_lost_one_by_another_process() {
     assert_eq!(only(&world).await.meter.lost.base_units(), 0);
 }
 
-#[tokio::test]
-async fn the_claim_of_a_process_that_is_gone_lapses() {
+/// A process whose second request is not answered, so that it has a claim to the unit, and another
+/// one, which is refused the session.
+async fn two_claimants() -> (World, Buyer) {
     let till = Mutex::new(Till::default());
     let world = world(move |hit| {
         let answer = honest(&till, &hit);
@@ -245,11 +247,26 @@ async fn the_claim_of_a_process_that_is_gone_lapses() {
     let error = world.get("/paid").await.unwrap_err();
     assert!(matches!(error, Error::UnitNotDelivered { status: None, .. }), "{error}");
     let other = world.another().await;
-    let request = || world.merchant.request(Method::GET, "/paid");
-    let refused = why(other.fetch(request()).await.unwrap_err());
+    let request = world.merchant.request(Method::GET, "/paid");
+    let refused = why(other.fetch(request).await.unwrap_err());
     assert!(matches!(refused, Declined::SessionStreams { .. }), "{refused}");
+    (world, other)
+}
+
+#[tokio::test]
+async fn a_claim_lapses_though_its_process_runs() {
+    let (world, other) = two_claimants().await;
     world.clock.advance(60);
-    other.fetch(request()).await.unwrap();
+    other.fetch(world.merchant.request(Method::GET, "/paid")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_claim_of_a_process_that_is_gone_is_gone_with_it() {
+    let (mut world, other) = two_claimants().await;
+    assert!(only(&world).await.drawn_by.unwrap().locked);
+    // The first process ends without a word: its row is as it was, and its lock is free.
+    world.restart().await;
+    other.fetch(world.merchant.request(Method::GET, "/paid")).await.unwrap();
 }
 
 /// Several wallets may keep one journal.

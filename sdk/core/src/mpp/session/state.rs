@@ -137,8 +137,8 @@ pub struct Session {
     pub(crate) version: u64,
 }
 
-/// A claim to the unit that is signed ahead. It lapses, so that one of a process that is gone holds
-/// nobody up for long.
+/// A claim to the unit that is signed ahead. It ends with its process, where others can see that
+/// end, and lapses in any case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drawing {
@@ -146,6 +146,9 @@ pub struct Drawing {
     pub by: String,
     /// First second in which nobody does.
     pub until: UnixSeconds,
+    /// Whether it holds a lock, by which others see that it runs.
+    #[serde(default)]
+    pub locked: bool,
 }
 
 /// A step of a forced exit.
@@ -186,11 +189,6 @@ impl Session {
         (self.chain, channel.token) == (asked.asset.chain, asked.asset.token)
             && (channel.payee, channel.operator) == (asked.payee, asked.operator)
             && self.meter.unit_price == asked.unit_price
-    }
-
-    /// Whether another process than this one draws on it.
-    pub(super) fn is_drawn_by_another(&self, than: &str, now: UnixSeconds) -> bool {
-        self.drawn_by.as_ref().is_some_and(|drawing| drawing.by != than && now < drawing.until)
     }
 
     /// Whether another session was opened for the same: its place, or its terms.

@@ -24,7 +24,7 @@ impl Sessions {
     /// A stream is at its end.
     pub(in crate::mpp) async fn release(&self, channel: &ChannelId) {
         if let Ok((_lane, mut session)) = self.take(channel).await
-            && !session.is_drawn_by_another(&self.0.name, self.now())
+            && !self.is_drawn_by_another(&session)
         {
             self.let_go(&mut session).await;
         }
