@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tercet::error::Error;
 use tercet::mpp::SessionState;
-use tercet::seam::DepositFate;
+use tercet::seam::{ChannelSeen, DepositFate};
 use tercet_policy::money::Amount;
 use tercet_policy::time::UnixSeconds;
 
@@ -238,6 +238,35 @@ async fn a_top_up_that_is_not_shown_is_followed_by_no_other_one() {
         assert_eq!((shown.meter.deposit.base_units(), shown.believed), (expected, None));
         world.get("/paid").await.unwrap();
         assert_eq!(signed(&world), ["open", "top up", "top up"]);
+    }
+}
+
+/// On the chain a top-up takes back that its payer asked to leave, and a service may keep it until
+/// after.
+#[tokio::test]
+async fn a_channel_s_end_is_not_asked_for_while_a_top_up_may_come_after_it() {
+    for mined in [true, false] {
+        let world = keeping().await;
+        for _ in 0..4 {
+            world.get("/paid").await.unwrap();
+        }
+        let session = only(&world).await;
+        let top_up = session.believed.unwrap();
+        let end = top_up.payment.valid_before().unwrap();
+        let at = |at| ChannelSeen { at, ..holding(30_000) };
+        world.chain.channel(session.channel, at(end.minus(1)));
+        world.clock.advance(901);
+        let sessions = world.buyer.sessions().unwrap();
+        sessions.tend().await.unwrap();
+        assert_eq!(only(&world).await.state, SessionState::Exiting);
+        assert_eq!(signed(&world), ["open", "top up"], "by the chain's clock it can be mined");
+        if mined {
+            world.chain.deposit(top_up.id, DepositFate::InChannel);
+        } else {
+            world.chain.channel(session.channel, at(end));
+        }
+        sessions.tend().await.unwrap();
+        assert_eq!(signed(&world), ["open", "top up", "request close"], "{mined}");
     }
 }
 

@@ -251,7 +251,12 @@ async fn a_service_that_keeps_what_it_was_paid_gets_little_of_it() {
     // One delivered, one ahead, and three that were given up.
     assert_eq!(world.payer.vouchers().iter().max(), Some(&50_000));
     assert_eq!(only(&world).await.state, SessionState::Exiting);
-    assert_eq!(signed(&world).last(), Some(&"request close"));
+    assert_eq!(signed(&world), ["open", "top up"]);
+    // The top-up that nobody has seen is over by then.
+    let later = ChannelSeen { at: UnixSeconds(NOW + 30), ..holding(30_000) };
+    world.chain.channel(only(&world).await.channel, later);
+    world.buyer.sessions().unwrap().tend().await.unwrap();
+    assert_eq!(signed(&world), ["open", "top up", "request close"]);
 }
 
 /// 7: a service that calls a funded channel gone does not get another one.

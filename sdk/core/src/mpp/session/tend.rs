@@ -1,8 +1,9 @@
 //! The janitor: looks after sessions that are idle, over, stuck or being left.
 //!
 //! Promises: a deposit that the service does not give back is taken back: `requestClose`, the grace
-//! period, `withdraw`. What became of an opening or a top-up is what the chain shows. Each look does
-//! what can be done now, so that it may be called at any time and after any crash.
+//! period, `withdraw`. The first is signed only once no top-up can come after it, which would take it
+//! back. What became of an opening or a top-up is what the chain shows. Each look does what can be
+//! done now, so that it may be called at any time and after any crash.
 
 use std::time::Duration;
 
@@ -104,6 +105,9 @@ impl Sessions {
         };
         let step = match seen.close_requested_at {
             _ if seen.deposit == Amount::ZERO => return Ok(()),
+            // On the chain a top-up that comes after takes back what is asked for here, and the
+            // service may have one that nobody has seen: it is waited for, half a minute at most.
+            None if session.may_be_topped_up(seen.at) => return Ok(()),
             None => ExitStep::RequestClose,
             // By the chain's own clock: one that is withdrawn too early costs a fee for nothing.
             Some(asked) if seen.at >= asked.plus(GRACE_SECONDS) => ExitStep::Withdraw,
@@ -130,8 +134,8 @@ impl Sessions {
         if session.flight.is_some() && !session.state.is_over() {
             self.look_at_top_up(session).await?;
         }
-        let now = self.now();
-        if session.believed.as_ref().is_some_and(|intent| now >= intent.expires_at)
+        let (now, ends) = (self.now(), session.state.ends());
+        if session.believed.as_ref().is_some_and(|intent| ends || now >= intent.expires_at)
             && !session.state.is_over()
         {
             self.look_at_believed(session).await?;

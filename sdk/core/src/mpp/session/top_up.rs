@@ -8,6 +8,7 @@ use tercet_policy::money::Amount;
 use tercet_policy::mpp::ChannelAmount;
 use tercet_policy::payload::{FinishedPayment, SignedTempoTransaction};
 use tercet_policy::tempo::{Call, SPONSORED_ENVELOPE_TYPE, TRANSACTION_TYPE, calls, gas};
+use tercet_policy::time::UnixSeconds;
 
 use super::wire::Answer;
 use super::{Session, SessionState, Sessions, open, open_unknown};
@@ -150,6 +151,14 @@ fn is_of(made: &SignedTempoTransaction, payment: &Payment) -> bool {
 }
 
 impl Session {
+    /// Whether a top-up that was signed, and was not seen, can be mined after a safe block of this
+    /// time.
+    pub(super) fn may_be_topped_up(&self, safe_at: UnixSeconds) -> bool {
+        let unseen = self.flight.iter().chain(&self.believed);
+        let ends = |intent: &PaymentIntent| intent.payment.valid_before();
+        unseen.map(|intent| ends(intent).unwrap_or(intent.expires_at)).any(|end| safe_at < end)
+    }
+
     /// The last challenge, as an intent names it.
     fn answered(&self) -> Result<MppChallenge, Error> {
         let unread = |_| Error::NotReady("the last challenge does not read".to_owned());
