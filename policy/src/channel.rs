@@ -4,8 +4,10 @@
 //! this journal admitted, by the same wallet and agent; vouchers rise and never pass the deposit;
 //! what is put into a channel, and paid out of it by the wallet's vouchers, is of the service and
 //! the session it was opened for; nothing is put into a channel, and no voucher signed, once its
-//! session is over or its end was asked for. Each step of leaving one by force, which costs a fee
-//! and asks no rule about amounts, is signed once in [`EXIT_PAUSE_SECONDS`] at most.
+//! session is over or its end was asked for. An end that was agreed to is agreed to anew only at
+//! more, and at no more than vouchers of the wallet go up to. Each step of leaving one by force,
+//! which costs a fee and asks no rule about amounts, is signed once in [`EXIT_PAUSE_SECONDS`] at
+//! most.
 //!
 //! Refuses: of channels of the contracts from before TIP-1034, all but to leave them. No journal
 //! knows such a channel: that there is one is the authority's word ([`crate::rules::V1Channels`]),
@@ -159,7 +161,7 @@ pub struct Channel {
     pub deposits: Vec<(IntentId, Amount)>,
     /// Base units that vouchers of the wallet go up to.
     pub signed: Amount,
-    /// What its end was agreed at.
+    /// The most that its end was agreed at.
     pub close: Option<Amount>,
     /// Whether it is left by force.
     pub exits: bool,
@@ -304,7 +306,7 @@ impl Channels {
                 channel.signed = channel.signed.max(*cumulative);
             }),
             ChannelAct::Close { channel, cumulative } => self.change(channel, |channel| {
-                channel.close.get_or_insert(*cumulative);
+                channel.close = channel.close.max(Some(*cumulative));
             }),
             ChannelAct::Exit { channel, step } => {
                 self.change(channel, |channel| channel.note_exit(*step, row));

@@ -51,12 +51,7 @@ pub(crate) fn check(
             }
             check_rises(id, channel, *cumulative)
         }
-        ChannelAct::Close { cumulative, .. } => {
-            if channel.close.is_some_and(|end| end != *cumulative) {
-                return Err(Refusal::ChannelCloses { channel: id });
-            }
-            check_deposit(id, channel, *cumulative)
-        }
+        ChannelAct::Close { cumulative, .. } => check_close(id, channel, *cumulative),
         ChannelAct::Exit { step, .. } => {
             check_exit(id, channel.exit_steps.get(step), intent.id, at)
         }
@@ -96,6 +91,19 @@ fn check_goes_on(
         return Err(Refusal::OtherSession { channel: id });
     }
     Ok(())
+}
+
+/// A service may count more than its payer, and agree to nothing less. An end that was agreed to
+/// rises to what vouchers go up to and no further: so much the payee can take by them anyway, the
+/// chain closes a channel once, and so of all that is signed for it the highest is the most that it
+/// costs, which the deposit bounds and the ledger has counted. A lower end is not signed, for the
+/// payee has the higher one.
+fn check_close(id: ChannelId, channel: &Channel, asked: Amount) -> Result<(), Refusal> {
+    let rises_too_far = |end| asked > end && asked > channel.signed;
+    if channel.close.is_some_and(|end| asked < end || rises_too_far(end)) {
+        return Err(Refusal::ChannelCloses { channel: id });
+    }
+    check_deposit(id, channel, asked)
 }
 
 /// A step again is another fee, which no rule is asked about.

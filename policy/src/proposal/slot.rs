@@ -72,12 +72,15 @@ pub enum Slot {
         /// Base units in all.
         cumulative: Amount,
     },
-    /// The agreed end of a channel.
+    /// The end of a channel, agreed at so much in all; its place is above every other before it.
     Close {
         /// Chain.
         chain: Chain,
         /// Channel.
         channel: ChannelId,
+        /// Base units in all. A row may name the channel alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cumulative: Option<Amount>,
     },
 }
 
@@ -106,7 +109,8 @@ impl Slot {
                 Self::Voucher { chain, channel, cumulative: voucher.cumulative }
             }
             (ChainTerms::TypedData, Payment::MppClose(close)) => {
-                Self::Close { chain, channel: close.channel.channel_id(chain.id()) }
+                let channel = close.channel.channel_id(chain.id());
+                Self::Close { chain, channel, cumulative: Some(close.cumulative) }
             }
             (ChainTerms::TypedData, _) => Self::Proof { wallet, chain, intent },
         }
@@ -130,7 +134,12 @@ impl std::fmt::Display for Slot {
             Self::Voucher { chain, channel, cumulative } => {
                 write!(f, "voucher/{chain}/{channel}/{cumulative}")
             }
-            Self::Close { chain, channel } => write!(f, "close/{chain}/{channel}"),
+            Self::Close { chain, channel, cumulative: None } => {
+                write!(f, "close/{chain}/{channel}")
+            }
+            Self::Close { chain, channel, cumulative: Some(cumulative) } => {
+                write!(f, "close/{chain}/{channel}/{cumulative}")
+            }
         }
     }
 }

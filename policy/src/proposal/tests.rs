@@ -6,6 +6,7 @@ use crate::chain::ASSETS;
 use crate::declared::Declared;
 use crate::document::{Ed25519PublicKey, Signed};
 use crate::intent::{AgentKeys, IntentId, Payment, PaymentIntent, Service, Transfer, X402Exact};
+use crate::mpp::ChannelId;
 use crate::party::AgentId;
 use crate::time::UnixSeconds;
 
@@ -181,4 +182,19 @@ fn the_nonce_depends_on_every_part() {
     ];
     let different: std::collections::BTreeSet<_> = all.into_iter().collect();
     assert_eq!(different.len(), all.len());
+}
+
+/// Journals hold rows that name a close by its channel alone.
+#[test]
+fn a_close_without_its_amount_reads_and_writes_as_it_was() {
+    let (chain, channel) = (Chain::Tempo, ChannelId([7; 32]));
+    let written = serde_json::json!({ "kind": "close", "chain": chain, "channel": channel });
+    let slot: Slot = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(slot, Slot::Close { chain, channel, cumulative: None });
+    assert_eq!(serde_json::to_value(&slot).unwrap(), written);
+    let cumulative = Some(Amount::from_base_units(5));
+    let named = Slot::Close { chain, channel, cumulative };
+    assert_ne!(named.to_string(), slot.to_string());
+    let again: Slot = serde_json::from_value(serde_json::to_value(&named).unwrap()).unwrap();
+    assert_eq!(again, named);
 }

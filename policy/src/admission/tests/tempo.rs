@@ -105,6 +105,35 @@ fn nothing_is_put_into_a_channel_that_is_being_closed() {
     assert!(matches!(other, Refusal::ChannelCloses { .. }), "one end for a channel: {other}");
 }
 
+/// A service may count what was paid for and did not come, and agree to nothing less.
+#[test]
+fn an_end_is_agreed_to_again_at_more_that_vouchers_pay_anyway_and_at_nothing_else() {
+    let mut book = Book::new();
+    let channel = opened(&mut book, 1, 100);
+    admitted(&mut book, 2, voucher(channel, 10));
+    admitted(&mut book, 3, voucher(channel, 20));
+    let first = admitted(&mut book, 4, close(channel, 10));
+    for (n, units) in [(5, 9), (6, 21)] {
+        let other = refused(&mut book, n, close(channel, units));
+        assert!(matches!(other, Refusal::ChannelCloses { .. }), "{units}: {other}");
+    }
+    let twice = refused(&mut book, 7, close(channel, 10));
+    assert!(matches!(twice, Refusal::SlotTaken { .. }), "one intent for one end: {twice}");
+    let second = admitted(&mut book, 8, close(channel, 20));
+    assert_ne!((&first.slot, first.digest), (&second.slot, second.digest));
+    assert!(pay(&mut book, proposal(8, close(channel, 20), NOW)).unwrap().same_again());
+    let back = refused(&mut book, 4, close(channel, 10));
+    assert!(matches!(back, Refusal::ChannelCloses { .. }), "it never goes back: {back}");
+    let above = refused(&mut book, 9, voucher(channel, 21));
+    assert!(matches!(above, Refusal::ChannelCloses { .. }), "{above}");
+    let found = book.channels().unwrap().find(&channel.channel_id(4217)).unwrap();
+    assert_eq!(
+        (found.close, found.signed, found.deposit()),
+        (Some(units(20)), units(20), units(100))
+    );
+    assert_eq!(book.ledger().unwrap().len(), 1, "neither is a payment");
+}
+
 #[test]
 fn a_session_that_used_350_of_1000_counts_350() {
     let mut book = Book::new();

@@ -71,7 +71,8 @@ impl Sessions {
     }
 
     /// Whether the service takes the close. One that asks to be paid counts more than we do, or
-    /// another challenge: it gets both once more, at the most that it has a voucher for.
+    /// another challenge: it gets both once more, at the most that it has a voucher for. That costs
+    /// no more than the voucher does, for the chain closes a channel once.
     async fn agree(&self, session: &mut Session) -> bool {
         let Some(voucher) = session.closing_voucher().cloned() else { return false };
         let Some(response) = self.ask_to_close(session, &voucher).await else { return false };
