@@ -26,6 +26,7 @@ mod escrow;
 mod lane;
 mod movement;
 mod served;
+mod unseen;
 mod window;
 
 use alloy_primitives::U256;

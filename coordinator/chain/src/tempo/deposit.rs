@@ -9,14 +9,14 @@ use alloy_primitives::{Address, B256, aliases::U96};
 use alloy_rpc_types_eth::{BlockId, Filter, Log};
 use alloy_sol_types::SolEvent as _;
 use tercet_policy::channel::ChannelAct;
-use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, NotSeen, SafeBlock};
+use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, SafeBlock};
 use tercet_policy::money::Amount;
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::rows::SpendRow;
 use tercet_policy::tempo::CHANNEL_RESERVE;
 
 use super::Reserve::{ChannelClosed, ChannelOpened, TopUp, getChannelStateCall};
-use super::lane::Lane;
+use super::unseen::{self, Unseen};
 use super::window::Window;
 use super::{Marks, TempoOutcome};
 use crate::endpoint::{Endpoint, LOG_SPAN_BLOCKS};
@@ -60,14 +60,8 @@ pub(super) enum Sighting {
     Put(Put),
     /// Its channel had ended at the safe block.
     Ended(Put, ClosedChannel),
-    /// No log of it, in all blocks that it can be in.
-    Nothing,
-    /// No log of it, since its transaction was mined and failed.
-    Failed(B256),
-    /// No log of it, although the chain's state says that there is one.
-    Hidden,
-    /// No log of it yet.
-    Live,
+    /// No log of it.
+    Unseen(Unseen),
 }
 
 impl Wanted {
@@ -156,15 +150,11 @@ pub(super) fn conclude(window: Window, measure: Measure, sightings: &[Sighting])
         let finality = measure.finality(votes, put.block);
         return TempoOutcome::InChannel { deposit: put.deposit(), finality };
     }
-    let none = |seen: &&Sighting| matches!(seen, Sighting::Nothing | Sighting::Failed(_));
-    let none: Vec<_> = sightings.iter().filter(none).collect();
-    let votes = most_common(&none).map_or(0, |(_, votes)| votes);
-    match window.end {
-        Some(to) if votes >= measure.quorum && !sightings.contains(&Sighting::Hidden) => {
-            TempoOutcome::NeverMined { unseen: NotSeen { from: window.from, to } }
-        }
-        _ => TempoOutcome::Pending { safe_block: Some(window.safe) },
-    }
+    let unseen = sightings.iter().filter_map(|seen| match seen {
+        Sighting::Unseen(unseen) => Some(*unseen),
+        _ => None,
+    });
+    unseen::conclude(window, measure, unseen)
 }
 
 async fn look(
@@ -173,7 +163,7 @@ async fn look(
     window: Window,
 ) -> Result<Sighting, FailureCause> {
     let Some(put) = find_put(&endpoint, &wanted, &window).await? else {
-        return unseen(&endpoint, &wanted, &window).await;
+        return without_log(&endpoint, &wanted, &window).await.map(Sighting::Unseen);
     };
     let SafeBlock { number, hash, .. } = window.safe;
     if put.block > number || is_open(&endpoint, wanted.channel, BlockId::hash(hash)).await? {
@@ -184,26 +174,18 @@ async fn look(
 }
 
 /// What it means that there is no log.
-async fn unseen(
+async fn without_log(
     endpoint: &Endpoint,
     wanted: &Wanted,
     window: &Window,
-) -> Result<Sighting, FailureCause> {
-    let Some(end) = window.end else { return Ok(Sighting::Live) };
+) -> Result<Unseen, FailureCause> {
+    let Some(end) = window.end else { return Ok(Unseen::Live) };
     let safe = BlockId::hash(window.safe.hash);
     let is_open = is_open(endpoint, wanted.channel, safe).await?;
     if is_open && (wanted.opens || !is_explained(endpoint, wanted.channel, window, end).await?) {
-        return Ok(Sighting::Hidden);
+        return Ok(Unseen::Hidden);
     }
-    Ok(match Lane::of(endpoint, wanted.payer, &wanted.marks, window).await? {
-        Lane::Free => Sighting::Nothing,
-        Lane::Failed(transaction) => Sighting::Failed(transaction),
-        Lane::Used => Sighting::Hidden,
-        Lane::None => {
-            window.check_served(endpoint).await?;
-            Sighting::Nothing
-        }
-    })
+    Unseen::look(endpoint, wanted.payer, &wanted.marks, window).await
 }
 
 /// Whether what a channel got between two blocks is what its logs show: then none is missing.

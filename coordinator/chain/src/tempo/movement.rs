@@ -5,12 +5,12 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types_eth::{Filter, Log};
 use alloy_sol_types::SolEvent as _;
-use tercet_policy::evidence::{NotSeen, TokenMovement};
+use tercet_policy::evidence::TokenMovement;
 use tercet_policy::money::Amount;
 use tercet_policy::rows::{PaymentKind, SpendRow};
 
 use super::Tip20::TransferWithMemo;
-use super::lane::Lane;
+use super::unseen::{self, Unseen};
 use super::window::Window;
 use super::{Marks, TempoOutcome, blocked};
 use crate::endpoint::Endpoint;
@@ -38,14 +38,8 @@ pub(super) enum Sighting {
     /// A movement with its memo to somebody else, or of another amount; or one of its transaction
     /// with no memo.
     Diverted(TokenMovement),
-    /// No log of it, in all blocks that it can be in.
-    Nothing,
-    /// No log of it, since its transaction was mined and failed.
-    Failed(B256),
-    /// No log of it, although its lane was used: the log is there, and not shown.
-    Hidden,
-    /// No log of it yet.
-    Live,
+    /// No log of it.
+    Unseen(Unseen),
 }
 
 impl Wanted {
@@ -130,15 +124,11 @@ pub(super) fn conclude(window: Window, measure: Measure, sightings: &[Sighting])
     if let Some((movement, _)) = most_common(&diverted) {
         return TempoOutcome::Diverted { movement: movement.clone() };
     }
-    let none = |seen: &&Sighting| matches!(seen, Sighting::Nothing | Sighting::Failed(_));
-    let none: Vec<_> = sightings.iter().filter(none).collect();
-    let votes = most_common(&none).map_or(0, |(_, votes)| votes);
-    match window.end {
-        Some(to) if votes >= measure.quorum && !sightings.contains(&Sighting::Hidden) => {
-            TempoOutcome::NeverMined { unseen: NotSeen { from: window.from, to } }
-        }
-        _ => TempoOutcome::Pending { safe_block: Some(window.safe) },
-    }
+    let unseen = sightings.iter().filter_map(|seen| match seen {
+        Sighting::Unseen(unseen) => Some(*unseen),
+        _ => None,
+    });
+    unseen::conclude(window, measure, unseen)
 }
 
 async fn look(
@@ -163,7 +153,7 @@ async fn look(
     }
     match window.end {
         Some(_) => without_memo(&endpoint, &wanted, &window).await,
-        None => Ok(Sighting::Live),
+        None => Ok(Sighting::Unseen(Unseen::Live)),
     }
 }
 
@@ -173,18 +163,14 @@ async fn without_memo(
     wanted: &Wanted,
     window: &Window,
 ) -> Result<Sighting, FailureCause> {
-    Ok(match Lane::of(endpoint, wanted.from, &wanted.marks, window).await? {
-        Lane::Free => Sighting::Nothing,
-        Lane::Failed(transaction) => Sighting::Failed(transaction),
-        Lane::Used => {
-            // What cannot be looked at in full was mined all the same.
-            let blocked = blocked::find(endpoint, wanted, window).await.ok().flatten();
-            blocked.map_or(Sighting::Hidden, Sighting::Diverted)
+    let unseen = Unseen::look(endpoint, wanted.from, &wanted.marks, window).await?;
+    let blocked = match unseen {
+        // What cannot be looked at in full was mined all the same.
+        Unseen::Hidden => blocked::find(endpoint, wanted, window).await.ok().flatten(),
+        Unseen::Nothing if wanted.marks.lane().is_none() => {
+            blocked::find(endpoint, wanted, window).await?
         }
-        Lane::None => {
-            window.check_served(endpoint).await?;
-            let blocked = blocked::find(endpoint, wanted, window).await?;
-            blocked.map_or(Sighting::Nothing, Sighting::Diverted)
-        }
-    })
+        _ => None,
+    };
+    Ok(blocked.map_or(Sighting::Unseen(unseen), Sighting::Diverted))
 }

@@ -41,21 +41,27 @@ fn word(outcome: &TempoOutcome) -> (&'static str, bool) {
 
 #[test]
 fn what_permits_more_needs_a_quorum_and_what_forbids_it_one_endpoint() {
-    use movement::Sighting::{Diverted, Failed, Hidden, Live, Moved, Nothing};
+    use movement::Sighting::{Diverted, Moved, Unseen};
+    use unseen::Unseen::{Failed, Hidden, Live, Nothing};
     let failed = Failed(B256::repeat_byte(5));
+    let unseen = |all: &[_]| all.iter().copied().map(Unseen).collect::<Vec<_>>();
     let (early, late) = (movement(90), movement(101));
     for (sightings, over, outcome) in [
         (vec![], true, ("pending", false)),
-        (vec![Live, Live], false, ("pending", false)),
-        (vec![Nothing, Nothing], false, ("pending", false)),
-        (vec![Nothing, Live], true, ("pending", false)),
-        (vec![Nothing, Nothing, Live], true, ("never mined", true)),
-        (vec![Nothing, Nothing, Hidden], true, ("pending", false)),
-        (vec![failed.clone(), failed.clone(), Nothing], true, ("never mined", true)),
-        (vec![failed.clone(), Nothing], true, ("pending", false)),
-        (vec![failed, Failed(B256::repeat_byte(6))], true, ("pending", false)),
-        (vec![Nothing, Nothing, Moved(early.clone())], true, ("moved", false)),
-        (vec![Nothing, Nothing, Diverted(early.clone())], true, ("diverted", false)),
+        (unseen(&[Live, Live]), false, ("pending", false)),
+        (unseen(&[Nothing, Nothing]), false, ("pending", false)),
+        (unseen(&[Nothing, Live]), true, ("pending", false)),
+        (unseen(&[Nothing, Nothing, Live]), true, ("never mined", true)),
+        (unseen(&[Nothing, Nothing, Hidden]), true, ("pending", false)),
+        (unseen(&[failed, failed, Nothing]), true, ("never mined", true)),
+        (unseen(&[failed, Nothing]), true, ("pending", false)),
+        (unseen(&[failed, Failed(B256::repeat_byte(6))]), true, ("pending", false)),
+        (vec![Unseen(Nothing), Unseen(Nothing), Moved(early.clone())], true, ("moved", false)),
+        (
+            vec![Unseen(Nothing), Unseen(Nothing), Diverted(early.clone())],
+            true,
+            ("diverted", false),
+        ),
         (vec![Moved(early.clone()), Moved(early.clone())], false, ("moved", true)),
         (vec![Moved(late.clone()), Moved(late.clone())], false, ("moved", false)),
         (vec![Moved(early.clone()), Moved(late)], false, ("moved", false)),
@@ -73,14 +79,15 @@ fn what_permits_more_needs_a_quorum_and_what_forbids_it_one_endpoint() {
 
 #[test]
 fn a_deposit_that_must_be_there_outweighs_all_who_do_not_show_it() {
-    use deposit::Sighting::{Failed, Hidden, Nothing};
+    use unseen::Unseen::{Failed, Hidden, Nothing};
     let failed = Failed(B256::repeat_byte(5));
-    for (sightings, outcome) in [
+    for (unseen, outcome) in [
         (vec![Nothing, Nothing], ("never mined", true)),
         (vec![Nothing, Nothing, Hidden], ("pending", false)),
-        (vec![failed.clone(), failed.clone()], ("never mined", true)),
+        (vec![failed, failed], ("never mined", true)),
         (vec![failed, Nothing], ("pending", false)),
     ] {
+        let sightings: Vec<_> = unseen.into_iter().map(deposit::Sighting::Unseen).collect();
         let concluded = deposit::conclude(window(Some(SAFE)), MEASURE, &sightings);
         assert_eq!(word(&concluded), outcome, "{sightings:?}");
     }
