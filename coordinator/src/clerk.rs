@@ -94,6 +94,22 @@ pub enum Sighting {
     },
 }
 
+/// What has become of a payment on Tempo, and what the chain took for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TempoSighting {
+    /// What has become of it.
+    pub sighting: Sighting,
+    /// What the chain took as the fee, in base units of the payment's token, where that is proven and
+    /// the payment is over.
+    pub fee: Option<Amount>,
+}
+
+impl From<Sighting> for TempoSighting {
+    fn from(sighting: Sighting) -> Self {
+        Self { sighting, fee: None }
+    }
+}
+
 /// An authorization that is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizationWish {
@@ -233,7 +249,7 @@ pub trait Clerk: Debug + Send + Sync {
     async fn transfer(&self, wish: &TransferWish) -> Result<Sighting, ClerkError>;
 
     /// What has become of a payment on Tempo.
-    async fn tempo(&self, wish: &TempoWish) -> Result<Sighting, ClerkError>;
+    async fn tempo(&self, wish: &TempoWish) -> Result<TempoSighting, ClerkError>;
 
     /// Whether a channel on Tempo holds money at the newest safe block.
     async fn is_channel_open(&self, chain: Chain, channel: ChannelId) -> Result<bool, ClerkError>;

@@ -13,6 +13,7 @@
 //! beside it must have asked a quorum of endpoints.
 
 mod deposited;
+mod fee;
 mod tempo;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -27,6 +28,7 @@ use crate::rows::{PaymentKind, SpendRow};
 use crate::time::UnixSeconds;
 
 pub use deposited::{ChannelDeposit, DepositedProof};
+pub use fee::{FeeProof, FeeReceipt};
 pub use tempo::{ClosedChannel, NotSeen, TokenMovement};
 
 /// A block that the chain will not take back, as a quorum of endpoints names it.
@@ -133,6 +135,14 @@ pub enum NoProof {
     /// The transaction was reverted, or does something else.
     #[error("the mined transaction did not make this payment")]
     NotThePayment,
+    /// More was taken as a fee than was signed for, which the chain cannot do.
+    #[error("a fee of {taken} base units is above the {ceiling} that were signed")]
+    FeeAboveCeiling {
+        /// The ceiling, in base units.
+        ceiling: Amount,
+        /// What was taken, by that receipt.
+        taken: Amount,
+    },
 }
 
 /// How it is known that a payment can never happen.
@@ -143,6 +153,8 @@ pub struct VoidProof {
     agent: AgentId,
     reason: VoidReason,
     at: SafeBlock,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fee: Option<FeeProof>,
 }
 
 /// The ways in which a payment can be impossible.
@@ -233,7 +245,7 @@ impl VoidProof {
     }
 
     fn new(row: &SpendRow, reason: VoidReason, at: SafeBlock) -> Self {
-        Self { intent: row.intent, agent: row.agent.clone(), reason, at }
+        Self { intent: row.intent, agent: row.agent.clone(), reason, at, fee: None }
     }
 
     /// The intent whose payment cannot happen.
@@ -270,6 +282,8 @@ pub struct SettledProof {
     amount: Amount,
     transaction: B256,
     at: SafeBlock,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fee: Option<FeeProof>,
 }
 
 impl SettledProof {
@@ -309,7 +323,7 @@ impl SettledProof {
 
     fn new(row: &SpendRow, transaction: B256, at: SafeBlock) -> Self {
         let (intent, agent, amount) = (row.intent, row.agent.clone(), row.amount);
-        Self { intent, agent, amount, transaction, at }
+        Self { intent, agent, amount, transaction, at, fee: None }
     }
 
     /// The intent that was paid.

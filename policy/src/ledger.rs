@@ -1,8 +1,9 @@
 //! What agents have spent, and how much of it lies in any window.
 //!
 //! Promises: every admitted payment counts in full from the moment it is recorded, until a
-//! settlement replaces the amount or a proof shows that it can never happen. The same rows in
-//! the same order give an equal ledger.
+//! settlement replaces the amount or a proof shows that it can never happen; a fee in the token
+//! counts at its ceiling until the same proof shows what the chain took. The same rows in the same
+//! order give an equal ledger.
 //!
 //! Refuses: a row it has already, an outcome of a payment it does not know, a settlement above
 //! what was reserved, an outcome after a final one, a payment that draws more than is set aside.
@@ -95,6 +96,8 @@ pub struct Ledger {
     /// Payments and holds whose amount is still reserved.
     open: BTreeSet<Seq>,
     raised: BTreeMap<Seq, Raised>,
+    /// Fees in the token of which it may still become known what the chain took.
+    fees: BTreeMap<IntentId, Seq>,
     holds: BTreeMap<HoldId, Hold>,
     /// The openings of channels that the chain has not settled.
     channels: BTreeSet<Seq>,
@@ -106,7 +109,7 @@ pub struct Ledger {
 impl PartialEq for Ledger {
     /// What is watched makes no difference to any answer, and none here.
     fn eq(&self, other: &Self) -> bool {
-        (self.last, &self.raised) == (other.last, &other.raised)
+        (self.last, &self.raised, &self.fees) == (other.last, &other.raised, &other.fees)
             && (&self.names, &self.entries) == (&other.names, &other.entries)
             && (&self.open, &self.holds) == (&other.open, &other.holds)
             && self.channels == other.channels
@@ -251,19 +254,25 @@ impl Ledger {
         Ok(seq)
     }
 
-    /// Takes in what became of a payment. The same outcome twice is one outcome.
+    /// Takes in what became of a payment, and of its fee in the token. The same outcome twice is one
+    /// outcome; a fee of what is not known here, or known already, changes nothing.
     ///
     /// # Errors
     /// [`LedgerError`] for an outcome that cannot follow; the ledger is unchanged then.
     pub fn apply(&mut self, row: &OutcomeRow) -> Result<(), LedgerError> {
         let id = row.intent();
+        let (state, counts_now) = match row.outcome() {
+            Outcome::Released => (SpendState::Spent, None),
+            Outcome::Settled { amount, .. } => (SpendState::Settled, Some(*amount)),
+            Outcome::Void { .. } => (SpendState::Void, Some(Amount::ZERO)),
+            Outcome::Fee { .. } => {
+                self.end_fee(&id, row.fee());
+                return Ok(());
+            }
+        };
         let seq = self.entries.find(&id).ok_or(LedgerError::UnknownIntent(id))?;
         let entry = self.entries.at(seq).ok_or(LedgerError::UnknownIntent(id))?;
-        let (state, counted) = match row.outcome() {
-            Outcome::Released => (SpendState::Spent, entry.counted),
-            Outcome::Settled { amount, .. } => (SpendState::Settled, *amount),
-            Outcome::Void { .. } => (SpendState::Void, Amount::ZERO),
-        };
+        let counted = counts_now.unwrap_or(entry.counted);
         match (entry.state, state) {
             (SpendState::Reserved | SpendState::Spent, _) if counted <= entry.counted => {}
             (SpendState::Reserved | SpendState::Spent, _) => {
@@ -279,6 +288,9 @@ impl Ledger {
             entry.counts = state != SpendState::Void;
             entry.state = state;
         });
+        if state != SpendState::Spent {
+            self.end_fee(&id, row.fee());
+        }
         Ok(())
     }
 
@@ -329,6 +341,9 @@ impl Ledger {
     fn forget(&mut self, seq: Seq, entry: &Entry) {
         self.names.release(&entry.traits);
         self.raised.remove(&seq);
+        if self.fees.get(&entry.intent) == Some(&seq) {
+            self.fees.remove(&entry.intent);
+        }
         if entry.kind == EntryKind::Hold {
             self.holds.remove(&HoldId(entry.intent.0));
         }

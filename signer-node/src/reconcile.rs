@@ -2,7 +2,8 @@
 //!
 //! Promises: a payment is called settled or void only by a proof that the chain crate read from a
 //! quorum at a safe block; a deposit, when its channel has ended, with what the payee got of it. One
-//! that a quorum showed in its channel is written down, and never called void after.
+//! that a quorum showed in its channel is written down, and never called void after. What the chain
+//! took as a fee comes with that proof, or by itself for a step of leaving a channel.
 //! The courier's word changes nothing here, and neither does a clock, but for pre-authorizations,
 //! which end by it: for payments the local one only says when to ask.
 //! Does not protect against: endpoints that lie together.
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tercet_chain::Fate;
+use tercet_policy::money::Amount;
 use tercet_policy::rows::SpendRow;
 use tercet_signer::gate::Signer;
 use tokio::time::{MissedTickBehavior, interval};
@@ -79,7 +81,8 @@ impl Reconciler {
         let recorded = match reader.fate(row, &[]).await {
             Ok(Fate::Settled(proof)) => {
                 let (transaction, amount) = (proof.transaction(), proof.amount());
-                info!(%intent, %transaction, %amount, "settled");
+                let fee = proof.fee().map(Amount::base_units);
+                info!(%intent, %transaction, %amount, fee, "settled");
                 self.signer.settle(proof, now()).await
             }
             Ok(Fate::Void(proof)) => {
@@ -88,6 +91,10 @@ impl Reconciler {
             }
             // Known for good, whatever the endpoints have lost when the channel has ended.
             Ok(Fate::Deposited(proof)) => self.signer.deposited(proof).await,
+            Ok(Fate::Charged(proof)) => {
+                info!(%intent, fee = %proof.units(), "its fee is known");
+                self.signer.settle_fee(row, proof, now()).await
+            }
             Ok(Fate::Alarm { tx, misfit }) => {
                 error!(%intent, %tx, %misfit, "a slot was used for something else: look at it");
                 Ok(())

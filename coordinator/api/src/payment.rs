@@ -118,6 +118,14 @@ pub struct PaymentView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub settled_amount: Option<Amount>,
+    /// The fee of a transaction on Tempo that the wallet pays for, in base units of the payment's token:
+    /// the most that was signed for, until it is known what the chain took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub fee: Option<Amount>,
+    /// Whether `fee` is what the chain took.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fee_taken: bool,
     /// When an unknown outcome will be known, Unix seconds.
     #[schema(value_type = Option<u64>)]
     pub deadline: Option<UnixSeconds>,

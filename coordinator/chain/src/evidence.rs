@@ -2,7 +2,9 @@
 
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
-use tercet_policy::evidence::{DepositedProof, NoProof, SafeBlock, SettledProof, VoidProof};
+use tercet_policy::evidence::{
+    DepositedProof, FeeProof, NoProof, SafeBlock, SettledProof, VoidProof,
+};
 use tercet_policy::proposal::{ChainTerms, Slot};
 use tercet_policy::rows::{PaymentKind, SpendRow};
 use tercet_policy::time::UnixSeconds;
@@ -45,6 +47,8 @@ pub enum Fate {
     Void(VoidProof),
     /// It is a deposit, and a quorum shows it in its channel, which has not ended.
     Deposited(DepositedProof),
+    /// It moves nothing, is over, and the chain took this fee for it.
+    Charged(FeeProof),
     /// Something is seen that is not safe yet: a use, a revert or a cancellation.
     Seen {
         /// The transaction.
@@ -64,7 +68,8 @@ pub enum Fate {
 }
 
 impl ChainReader {
-    /// What became of an admitted payment, with the proof that the ledger wants where there is one.
+    /// What became of an admitted payment, with the proof that the ledger wants where there is one;
+    /// of a step of leaving a channel, what the chain took for it.
     ///
     /// `transactions` are the transactions known to have been signed for a transfer; they only make
     /// the answer quicker. A cancellation moves no money and has no fate of its own: it stays `Open`,
@@ -107,7 +112,12 @@ impl ChainReader {
                 Ok(of_transfer(row, self.transfer_outcome(&query).await?))
             }
             (kind, _, ChainTerms::Tempo { .. }, _) if kind.pays() => {
-                Ok(of_tempo(row, self.tempo_outcome(row).await?))
+                let outcome = self.tempo_outcome(row).await?;
+                let fee = self.tempo_fee(row, &outcome).await;
+                Ok(of_tempo(row, outcome, fee))
+            }
+            (PaymentKind::MppExit, _, ChainTerms::Tempo { .. }, _) => {
+                Ok(self.tempo_step_fee(row).await.map_or(Fate::Open, Fate::Charged))
             }
             _ => Ok(Fate::Open),
         }
@@ -151,23 +161,26 @@ fn of_transfer(row: &SpendRow, outcome: TransferOutcome) -> Fate {
     }
 }
 
-fn of_tempo(row: &SpendRow, outcome: TempoOutcome) -> Fate {
+fn of_tempo(row: &SpendRow, outcome: TempoOutcome, fee: Option<FeeProof>) -> Fate {
     match outcome {
         TempoOutcome::Moved { movement, finality } => {
             judged(movement.transaction, finality, |at| {
-                SettledProof::tempo(row, &movement, at).map(Fate::Settled)
+                let proof = SettledProof::tempo(row, &movement, at)?;
+                Ok(Fate::Settled(proof.with_fee(row, fee)))
             })
         }
         TempoOutcome::Diverted { movement } => {
             Fate::Alarm { tx: movement.transaction, misfit: NoProof::OtherPayment }
         }
-        TempoOutcome::Ended { closed, share, finality } => {
+        TempoOutcome::Ended { closed, share, finality, .. } => {
             judged(closed.transaction, finality, |at| {
-                SettledProof::deposit(row, &closed, share, at).map(Fate::Settled)
+                let proof = SettledProof::deposit(row, &closed, share, at)?;
+                Ok(Fate::Settled(proof.with_fee(row, fee)))
             })
         }
         TempoOutcome::NeverMined { unseen } => {
-            VoidProof::tempo(row, unseen).map_or(Fate::Open, Fate::Void)
+            let proof = VoidProof::tempo(row, unseen).map(|proof| proof.with_fee(fee));
+            proof.map_or(Fate::Open, Fate::Void)
         }
         TempoOutcome::InChannel { deposit, finality: Finality::Safe(at) } => {
             let (tx, proof) = (deposit.transaction, DepositedProof::tempo(row, &deposit, at));

@@ -9,7 +9,8 @@
 //! still has the receipts of the first of them; and while no endpoint's state tells otherwise: a
 //! nonce lane that was used, a channel that holds more than its logs explain. No clock but the
 //! chain's is relied on. What a deposit paid in the end is its own place in the channel: money
-//! leaves a channel in the order in which it came in.
+//! leaves a channel in the order in which it came in. What the chain took as a fee is told from the
+//! receipt that goes with an outcome.
 //!
 //! Refuses: windows of more than [`LOG_QUERIES_MAX`] queries, each of
 //! [`LOG_SPAN_BLOCKS`](crate::LOG_SPAN_BLOCKS) blocks.
@@ -23,13 +24,14 @@ mod blocked;
 mod channel;
 mod deposit;
 mod escrow;
+mod fee;
 mod lane;
 mod movement;
 mod served;
 mod unseen;
 mod window;
 
-use alloy_primitives::U256;
+use alloy_primitives::{B256, U256};
 use serde_json::Value;
 use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, NotSeen, SafeBlock, TokenMovement};
 use tercet_policy::money::Amount;
@@ -121,6 +123,8 @@ pub enum TempoOutcome {
         closed: ClosedChannel,
         /// What the payee got of this deposit, in base units.
         share: Amount,
+        /// The transaction that put it in.
+        put: B256,
         /// How firm that is. Nothing may be released before it is safe.
         finality: Finality,
     },
@@ -217,6 +221,11 @@ enum Whose {
     Another,
     /// The endpoint does not show it, or not in full.
     Unknown,
+}
+
+/// A field of an answer that is text.
+fn parsed<T: std::str::FromStr>(answer: &Value, field: &str) -> Option<T> {
+    answer.get(field)?.as_str()?.parse().ok()
 }
 
 /// A number as JSON-RPC servers write it.

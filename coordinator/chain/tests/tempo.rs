@@ -12,6 +12,8 @@
 
 #[path = "tempo/deposits.rs"]
 mod deposits;
+#[path = "tempo/fees.rs"]
+mod fees;
 #[path = "tempo/hand_over.rs"]
 mod hand_over;
 #[path = "tempo/movements.rs"]

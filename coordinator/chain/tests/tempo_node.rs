@@ -37,6 +37,7 @@ use anyhow::{Result, bail};
 use tercet_chain::{Fate, TempoOutcome};
 use tercet_policy::chain::PATH_USD;
 use tercet_policy::evidence::{NoProof, VoidReason};
+use tercet_policy::rows::SpendRow;
 use tercet_policy::tempo::calls;
 
 use crate::rows::{MEMO, PAYEE, units};
@@ -121,13 +122,16 @@ async fn receipts_and_balances_of_the_chain_are_read() -> Result<()> {
     let scene = Scene::start().await?;
     let before = scene.reader.balances(scene.wallet.address(), PATH_USD).await?;
     assert_eq!((before.native, before.token), (units(0), units(scene::FUNDS)));
-    let row = scene.transfer(1, 10).await?;
+    let row = SpendRow { fee: Some(units(48_000)), ..scene.transfer(1, 10).await? };
     let tx = scene.send(&row, calls::transfer_with_memo(PATH_USD, PAYEE, row.amount, MEMO)).await?;
     let receipt = scene.reader.receipt(tx).await?.expect("it was waited for");
     assert!(receipt.succeeded && receipt.from == scene.wallet.address());
     let held = scene.reader.holdings(scene.wallet.address()).await?;
     let fee = units(scene::FUNDS - 10).checked_sub(held.tokens[0].1).unwrap();
-    assert!(fee > units(0) && fee < units(100_000), "{fee:?}");
+    assert!(fee > units(0) && fee < units(48_000), "{fee:?}");
+    let fate = scene.until(&row, |fate| matches!(fate, Fate::Settled(_))).await?;
+    let Fate::Settled(proof) = fate else { bail!("{fate:?}") };
+    assert_eq!(proof.fee(), Some(fee), "what the chain took, and no more than what left");
     assert_eq!(scene.reader.receipt(B256::repeat_byte(1)).await?, None);
     Ok(())
 }

@@ -17,8 +17,8 @@ use tercet_policy::mpp::ChannelId;
 use tercet_policy::proposal::ChainTerms;
 
 use super::{
-    AuthorizationWish, Clerk, ClerkError, Movement, MovementWish, Sighting, TempoWish,
-    TransferWish, movement, tempo,
+    AuthorizationWish, Clerk, ClerkError, Movement, MovementWish, Sighting, TempoSighting,
+    TempoWish, TransferWish, movement, tempo,
 };
 use crate::config::ChainConfig;
 
@@ -147,7 +147,7 @@ impl Clerk for Readers {
         Ok(transfer_sighting(outcome.map_err(|e| error(wish.chain, &e))?))
     }
 
-    async fn tempo(&self, wish: &TempoWish) -> Result<Sighting, ClerkError> {
+    async fn tempo(&self, wish: &TempoWish) -> Result<TempoSighting, ClerkError> {
         let chain = wish.row.chain;
         tempo::look(self.reader(chain)?, wish).await.map_err(|e| error(chain, &e))
     }

@@ -5,13 +5,23 @@ use tercet_chain::{ChainError, ChainReader, Finality, TempoOutcome};
 use tercet_policy::proposal::ChainTerms;
 use tercet_policy::rows::{PaymentKind, SpendRow};
 
-use super::{Sighting, TempoWish};
+use super::{Sighting, TempoSighting, TempoWish};
 
-pub(super) async fn look(reader: &ChainReader, wish: &TempoWish) -> Result<Sighting, ChainError> {
-    if wish.row.kind == PaymentKind::MppExit {
-        return exit(reader, &wish.row, wish.transaction).await;
-    }
-    Ok(sighting(reader.tempo_outcome(&wish.row).await?))
+pub(super) async fn look(
+    reader: &ChainReader,
+    wish: &TempoWish,
+) -> Result<TempoSighting, ChainError> {
+    let row = &wish.row;
+    let (sighting, fee) = if row.kind == PaymentKind::MppExit {
+        let sighting = exit(reader, row, wish.transaction).await?;
+        let over = matches!(sighting, Sighting::Settled { .. } | Sighting::Void { .. });
+        (sighting, if over { reader.tempo_step_fee(row).await } else { None })
+    } else {
+        let outcome = reader.tempo_outcome(row).await?;
+        let fee = reader.tempo_fee(row, &outcome).await;
+        (sighting(outcome), fee)
+    };
+    Ok(TempoSighting { sighting, fee: fee.map(|fee| fee.units()) })
 }
 
 /// A step of leaving a channel moves nothing that is counted, and is known by its transaction. One
@@ -76,7 +86,7 @@ fn sighting(outcome: TempoOutcome) -> Sighting {
         TempoOutcome::Ended { closed, finality: Finality::Seen, .. } => {
             seen(closed.transaction, closed.block)
         }
-        TempoOutcome::Ended { closed, share, finality: Finality::Safe(_) } => {
+        TempoOutcome::Ended { closed, share, finality: Finality::Safe(_), .. } => {
             Sighting::Ended { transaction: closed.transaction, block: closed.block, settled: share }
         }
         TempoOutcome::NeverMined { unseen } => Sighting::Void {

@@ -329,6 +329,9 @@ pub(super) fn view(record: PaymentRecord) -> PaymentView {
     let approval = super::approvals::view(&record).map(Box::new);
     let PaymentRecord { envelope, state, facts, created_at, updated_at, .. } = record;
     let intent = envelope.document;
+    // Nothing is taken for what was not signed.
+    let signable = !matches!(state.status(), PaymentStatus::Refused | PaymentStatus::Failed);
+    let ceiling = intent.payment.token_fee().filter(|_| signable);
     PaymentView {
         id: intent.id,
         agent: intent.agent,
@@ -345,6 +348,8 @@ pub(super) fn view(record: PaymentRecord) -> PaymentView {
         block: facts.block,
         deadline: facts.deadline.filter(|_| !state.is_terminal()),
         settled_amount: facts.settled_amount,
+        fee: facts.fee.or(ceiling),
+        fee_taken: facts.fee.is_some(),
         detail: facts.detail,
         created_at,
         updated_at,

@@ -169,7 +169,7 @@ impl SharedBook {
             State::Signed | State::Submitted => release(&mut book, &row, record),
             State::Refused | State::Failed => book.forgo(&row),
             State::Void => {
-                book.forgo(&row);
+                book.note_void(&row, record.facts.fee);
                 book.note_failure(&row.agent, record.updated_at);
             }
             State::Settled => {
@@ -238,25 +238,33 @@ fn release(book: &mut Book, row: &SpendRow, record: &PaymentRecord) {
     }
 }
 
-/// A deposit counts what was used of it. What moves nothing is no payment to its payee.
+/// A deposit counts what was used of it. What moves nothing is no payment to its payee. A fee counts
+/// what the chain took of it.
 fn settle(book: &mut Book, row: &SpendRow, record: &PaymentRecord) {
     match record.facts.settled_amount {
         Some(used) if row.kind.is_deposit() => book.note_used(&row.intent, used),
         _ if Kind::of(&record.envelope.document.payment) == Kind::Statement => {}
         _ => book.note_settled(&row.intent),
     }
+    book.note_fee(&row.intent, record.facts.fee);
 }
 
 fn replay(book: &mut Book, record: &PaymentRecord) {
     let Some(row) = row(record) else { return };
-    if record.state == State::Void {
-        return book.note_failure(&row.agent, record.updated_at);
+    let void = record.state == State::Void;
+    if void {
+        book.note_failure(&row.agent, record.updated_at);
+    }
+    // Of what is void only a fee in the token can count.
+    if void && row.fee.is_none() {
+        return;
     }
     if let Err(error) = book.record(&row) {
         tracing::warn!(payment = %row.intent, %error, "left out of the preview");
         return;
     }
     match record.state {
+        State::Void => book.note_void(&row, record.facts.fee),
         State::Signed | State::Submitted => release(book, &row, record),
         State::Settled => {
             release(book, &row, record);

@@ -12,7 +12,9 @@ use super::driver::Next;
 use super::lookout::{is_in_channel, pause};
 use super::state::{Event, Kind, State};
 use crate::app::App;
-use crate::clerk::{AuthorizationWish, ClerkError, Sighting, TempoWish, TransferWish};
+use crate::clerk::{
+    AuthorizationWish, ClerkError, Sighting, TempoSighting, TempoWish, TransferWish,
+};
 use crate::crash::CrashPoint;
 use crate::store::{Facts, PaymentRecord};
 
@@ -116,9 +118,11 @@ fn overdue(app: &App, record: &PaymentRecord) -> Option<Next> {
 }
 
 /// What a sighting means for this payment; none if it says nothing new.
-fn verdict(record: &PaymentRecord, sighting: Sighting) -> Option<Next> {
+fn verdict(record: &PaymentRecord, seen: TempoSighting) -> Option<Next> {
+    let TempoSighting { sighting, fee } = seen;
     let cancels = matches!(record.envelope.document.payment, Payment::X402Cancel(_));
     let mut facts = record.facts.clone();
+    facts.fee = fee.or(facts.fee);
     let event = match sighting {
         Sighting::Pending { seen, detail } => {
             // A block that was undone is forgotten again.
@@ -169,9 +173,29 @@ fn own_transaction(record: &PaymentRecord) -> Option<B256> {
     record.facts.raw.as_ref().map(alloy_primitives::keccak256)
 }
 
-async fn look(app: &App, record: &PaymentRecord) -> Result<Sighting, ClerkError> {
+async fn look(app: &App, record: &PaymentRecord) -> Result<TempoSighting, ClerkError> {
     let _place = app.lookout().place().await;
     match &record.envelope.document.payment {
+        Payment::TempoTransfer(_)
+        | Payment::MppCharge(_)
+        | Payment::MppOpen(_)
+        | Payment::MppTopUp(_)
+        | Payment::MppExit(_) => match tempo_wish(record) {
+            Some(wish) if is_in_channel(record) => in_channel(app, record, &wish).await,
+            Some(wish) => app.clerk().tempo(&wish).await,
+            None => Ok(nothing().into()),
+        },
+        other => look_elsewhere(app, record, other).await.map(TempoSighting::from),
+    }
+}
+
+/// What has become of what has no fee in its token.
+async fn look_elsewhere(
+    app: &App,
+    record: &PaymentRecord,
+    payment: &Payment,
+) -> Result<Sighting, ClerkError> {
+    match payment {
         Payment::Transfer(_) => match transfer_wish(record) {
             Some(wish) => app.clerk().transfer(&wish).await,
             None => Ok(nothing()),
@@ -186,17 +210,8 @@ async fn look(app: &App, record: &PaymentRecord) -> Result<Sighting, ClerkError>
                 _ => Ok(nothing()),
             }
         }
-        Payment::TempoTransfer(_)
-        | Payment::MppCharge(_)
-        | Payment::MppOpen(_)
-        | Payment::MppTopUp(_)
-        | Payment::MppExit(_) => match tempo_wish(record) {
-            Some(wish) if is_in_channel(record) => in_channel(app, record, &wish).await,
-            Some(wish) => app.clerk().tempo(&wish).await,
-            None => Ok(nothing()),
-        },
         // A signature that moves nothing: the chain has nothing to say.
-        Payment::MppProof(_) | Payment::MppVoucher(_) | Payment::MppClose(_) => Ok(nothing()),
+        _ => Ok(nothing()),
     }
 }
 
@@ -206,19 +221,20 @@ async fn in_channel(
     app: &App,
     record: &PaymentRecord,
     wish: &TempoWish,
-) -> Result<Sighting, ClerkError> {
+) -> Result<TempoSighting, ClerkError> {
     let (chain, place) = (wish.row.chain, record.facts.transaction.zip(record.facts.block));
     if let (Some((transaction, block)), Some(act)) = (place, &wish.row.channel)
         && app.clerk().is_channel_open(chain, act.channel(chain)).await?
     {
-        return Ok(Sighting::Deposited { transaction, block });
+        return Ok(Sighting::Deposited { transaction, block }.into());
     }
-    Ok(match app.clerk().tempo(wish).await? {
+    let seen = app.clerk().tempo(wish).await?;
+    Ok(match seen.sighting {
         // It was there: whoever shows nothing now has lost its logs.
         Sighting::Void { .. } => {
-            Sighting::Pending { seen: place, detail: Some(LOST_LOGS.to_owned()) }
+            Sighting::Pending { seen: place, detail: Some(LOST_LOGS.to_owned()) }.into()
         }
-        other => other,
+        _ => seen,
     })
 }
 

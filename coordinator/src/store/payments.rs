@@ -81,6 +81,9 @@ pub struct Facts {
     /// What the payee got of a deposit, once its channel has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_amount: Option<Amount>,
+    /// What the chain took as the fee in the payment's token, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Amount>,
     /// When an unknown outcome will be known.
     pub deadline: Option<UnixSeconds>,
     /// What went wrong last, for people.

@@ -87,8 +87,13 @@ fn see(house: &House, id: u8, sighting: Sighting) {
     house.chain.show(IntentId([id; 32]), sighting);
 }
 
+/// The chain took so much as the fee of a payment that is over.
+fn took(house: &House, id: u8, fee: u128) {
+    house.chain.fees.lock().unwrap().insert(IntentId([id; 32]).to_string(), units(fee));
+}
+
 /// What is reserved and spent of the day's limit. Every transaction counts the most that its fee
-/// can be, two cents.
+/// can be, two cents, until it is known what was taken.
 async fn counted(house: &House) -> [String; 2] {
     let [_, _, reserved, spent] = house.budgets("").await[0].clone();
     [reserved, spent]
@@ -107,15 +112,18 @@ async fn a_deposit_counts_in_full_until_its_channel_ends_and_then_what_was_used(
     let view = house.until(1, "submitted").await;
     assert_eq!((&view["transaction"], &view["block"]), (&json!(TX), &json!(7)));
     assert_eq!(view["settled_amount"], Value::Null);
+    assert_eq!((&view["fee"], &view["fee_taken"]), (&json!("20000"), &Value::Null));
     assert_eq!(counted(&house).await, ["0", "1.02"]);
 
     let end = B256::repeat_byte(5);
+    took(&house, 1, 400);
     see(&house, 1, Sighting::Ended { transaction: end, block: 90, settled: units(350_000) });
     let view = house.until(1, "settled").await;
     assert_eq!((&view["settled_amount"], &view["block"]), (&json!("350000"), &json!(90)));
-    assert_eq!(counted(&house).await, ["0", "0.37"]);
+    assert_eq!((&view["fee"], &view["fee_taken"]), (&json!("400"), &json!(true)));
+    assert_eq!(counted(&house).await, ["0", "0.3504"]);
     let house = house.restarted().await;
-    assert_eq!(counted(&house).await, ["0", "0.37"], "and after a restart");
+    assert_eq!(counted(&house).await, ["0", "0.3504"], "and after a restart");
 }
 
 /// A payment with a detail that says so.
@@ -147,7 +155,7 @@ async fn a_deposit_that_is_in_its_channel_is_followed_by_the_channel_and_never_v
     assert_eq!(counted(&house).await, ["0", "1.02"]);
     see(&house, 1, Sighting::Ended { transaction: TX, block: 90, settled: units(350_000) });
     house.until(1, "settled").await;
-    assert_eq!(counted(&house).await, ["0", "0.37"]);
+    assert_eq!(counted(&house).await, ["0", "0.37"], "nobody knows what was taken as the fee");
 }
 
 #[tokio::test]
@@ -174,15 +182,20 @@ async fn open_sessions_leave_room_for_payments_and_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_deposit_that_was_never_mined_is_given_back() {
-    let house = house().await;
-    let _operator = FakeNode::join(&house, "op-1", Manner::Signs).await;
-    house.pay_with_part("research-01", &intent("research-01", 1, open(1_000_000, 25))).await;
-    assert_eq!(counted(&house).await, ["0", "1.02"]);
-    see(&house, 1, Sighting::Void { reason: "in no block".into(), transaction: None });
-    let view = house.until(1, "void").await;
-    assert_eq!(view["detail"], "in no block");
-    assert_eq!(counted(&house).await, ["0", "0"]);
+async fn a_deposit_that_was_never_mined_is_given_back_and_a_fee_only_where_none_was_taken() {
+    for (fee, counts) in [(Some(0), "0"), (Some(700), "0.0007"), (None, "0.02")] {
+        let house = house().await;
+        let _operator = FakeNode::join(&house, "op-1", Manner::Signs).await;
+        house.pay_with_part("research-01", &intent("research-01", 1, open(1_000_000, 25))).await;
+        assert_eq!(counted(&house).await, ["0", "1.02"]);
+        fee.into_iter().for_each(|fee| took(&house, 1, fee));
+        see(&house, 1, Sighting::Void { reason: "in no block".into(), transaction: None });
+        let view = house.until(1, "void").await;
+        assert_eq!(view["detail"], "in no block");
+        assert_eq!(counted(&house).await, ["0", counts]);
+        let house = house.restarted().await;
+        assert_eq!(counted(&house).await, ["0", counts], "and after a restart");
+    }
 }
 
 #[tokio::test]

@@ -117,6 +117,12 @@ impl Book {
         self.experience.report(row);
     }
 
+    /// Whether it may yet become known what the chain took as an intent's fee in the token.
+    #[must_use]
+    pub fn has_open_fee(&self, intent: &IntentId) -> bool {
+        self.ledger.has_open_fee(intent)
+    }
+
     /// Where the payment of an intent stands, while it is remembered; [`SpendState::Reserved`]
     /// for a cancellation.
     #[must_use]

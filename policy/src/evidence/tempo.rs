@@ -103,21 +103,30 @@ impl VoidProof {
     /// [`NoProof`] when it can still be mined, too few blocks were looked through, or the row is of
     /// another kind.
     pub fn tempo(row: &SpendRow, unseen: NotSeen) -> Result<Self, NoProof> {
-        let (true, ChainTerms::Tempo { valid_before, .. }) = (row.kind.pays(), &row.terms) else {
+        if !row.kind.pays() {
             return Err(NoProof::OtherKind);
-        };
-        let NotSeen { from, to } = unseen;
-        if to.timestamp < *valid_before {
-            return Err(NoProof::StillValid { valid_before: *valid_before, at: to.timestamp });
         }
-        // Several blocks have the same second, so the search begins before it; and nothing comes
-        // before the chain's first block.
-        let first = row.terms.first_minable().unwrap_or_default();
-        if from.number > 0 && from.timestamp >= first {
-            return Err(NoProof::SearchedTooLittle { from: from.timestamp });
-        }
-        Ok(Self::new(row, VoidReason::NeverMined, to))
+        check_over(row, unseen)?;
+        Ok(Self::new(row, VoidReason::NeverMined, unseen.to))
     }
+}
+
+/// Whether every block was looked through in which the chain could take a row's transaction.
+pub(super) fn check_over(row: &SpendRow, unseen: NotSeen) -> Result<(), NoProof> {
+    let ChainTerms::Tempo { valid_before, .. } = row.terms else {
+        return Err(NoProof::OtherKind);
+    };
+    let NotSeen { from, to } = unseen;
+    if to.timestamp < valid_before {
+        return Err(NoProof::StillValid { valid_before, at: to.timestamp });
+    }
+    // Several blocks have the same second, so the search begins before it; and nothing comes before
+    // the chain's first block.
+    let first = row.terms.first_minable().unwrap_or_default();
+    if from.number > 0 && from.timestamp >= first {
+        return Err(NoProof::SearchedTooLittle { from: from.timestamp });
+    }
+    Ok(())
 }
 
 /// The channel that a row puts money into.

@@ -1,9 +1,11 @@
 //! Fees that rise: a transfer that is signed again at a higher one. And fees that are paid in the
 //! token itself, as on Tempo, which count with what the agent spends of it.
 //!
-//! A fee in the token counts from when it was signed, and for good: with a payment, and with what
-//! moves nothing and costs a fee all the same. It is nobody's income, so it counts for no payee,
-//! and for no session, whose budget is what it buys.
+//! A fee in the token counts from when it was signed, at its ceiling: with a payment, and with what
+//! moves nothing and costs a fee all the same. What the chain took replaces the ceiling once that
+//! is proven, with the outcome of the payment or by itself; an outcome that does not say it leaves
+//! the ceiling for good. It is nobody's income, so it counts for no payee, and for no session,
+//! whose budget is what it buys.
 //!
 //! Promises: the first fee counts from the payment's own time, and what it rose by from the time
 //! at which it did: it is then that more was promised to the chain, and a window that the payment
@@ -11,8 +13,10 @@
 //! signed. No payment is counted twice. A payment whose fee rises again and again takes one more
 //! place in memory for each second at which it did.
 //!
-//! Does not protect against: fees of transactions that never happen. They count until they leave
-//! their windows, as those of void payments do.
+//! Refuses: a fee above its ceiling, which counts as the ceiling.
+//!
+//! Does not protect against: fees in wei of transactions that never happen. They count until they
+//! leave their windows, as those of void payments do.
 
 use crate::chain::Asset;
 use crate::intent::IntentId;
@@ -62,7 +66,7 @@ impl Ledger {
             at: self.clamp(row.at),
             intent: row.intent,
             counted: fee,
-            // Nothing makes a fee that was promised less.
+            // It is taken with the transaction, whatever comes of that.
             state: SpendState::Settled,
             traits: self.names.take(&named),
             fee_wei: 0,
@@ -71,6 +75,22 @@ impl Ledger {
         };
         self.index.push(&self.names, next, &entry);
         self.entries.push(next, entry);
+        self.fees.insert(row.intent, next);
+    }
+
+    /// Ends a fee in the token: what the chain took counts, where it is known, and the ceiling where
+    /// it is not. One that has ended, or that was never charged, stays as it is.
+    pub(super) fn end_fee(&mut self, intent: &IntentId, taken: Option<Amount>) {
+        let Some(seq) = self.fees.remove(intent) else { return };
+        if let Some(taken) = taken {
+            self.change(seq, |entry| entry.counted = entry.counted.min(taken));
+        }
+    }
+
+    /// Whether a fee in the token counts at its ceiling, and may come to count what the chain took.
+    #[must_use]
+    pub fn has_open_fee(&self, intent: &IntentId) -> bool {
+        self.fees.contains_key(intent)
     }
 
     /// Wei that count for the fee of a payment, whenever it was raised; while it is remembered.

@@ -12,8 +12,15 @@ impl Ledger {
     /// Gives back a payment that nothing was ever signed for, with all of its fee; one that is
     /// unknown or void changes nothing.
     pub fn forgo(&mut self, row: &SpendRow) {
+        self.note_void(row);
+        self.note_fee(&row.intent, Some(Amount::ZERO));
+    }
+
+    /// Gives back a payment that the chain never takes, with its fee in wei. Of a fee in the token
+    /// [`note_fee`](Self::note_fee) tells.
+    pub fn note_void(&mut self, row: &SpendRow) {
         let Some(seq) = self.entries.find(&row.intent) else { return };
-        if self.raised.remove(&seq).is_some() || row.fee.is_some() {
+        if self.raised.remove(&seq).is_some() {
             self.forgo_raises(seq, &row.intent);
         }
         self.change(seq, |entry| {
@@ -29,8 +36,14 @@ impl Ledger {
         let own = later.filter(|(_, e)| e.kind == EntryKind::Raise && e.intent == *intent);
         let raises: Vec<_> = own.map(|(seq, _)| seq).collect();
         for raise in raises {
-            self.change(raise, |entry| (entry.fee_wei, entry.counted) = (0, Amount::ZERO));
+            self.change(raise, |entry| entry.fee_wei = 0);
         }
+    }
+
+    /// What the chain took as a payment's fee in the token; the ceiling stays where that is unknown.
+    /// To be said once, with what became of the payment.
+    pub fn note_fee(&mut self, intent: &IntentId, taken: Option<Amount>) {
+        self.end_fee(intent, taken);
     }
 
     /// The chain has a payment: nothing changes it any more, so it can leave memory in time.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SpendRow;
-use crate::evidence::{SettledProof, VoidProof};
+use crate::evidence::{FeeProof, SettledProof, VoidProof};
 use crate::intent::IntentId;
 use crate::money::Amount;
 use crate::party::AgentId;
@@ -42,6 +42,11 @@ pub enum Outcome {
         /// How that is known.
         proof: VoidProof,
     },
+    /// What moves nothing is over, and the chain took this fee for it.
+    Fee {
+        /// How that is known.
+        proof: FeeProof,
+    },
 }
 
 impl OutcomeRow {
@@ -63,6 +68,25 @@ impl OutcomeRow {
     pub fn void(proof: VoidProof, at: UnixSeconds) -> Self {
         let (intent, agent) = (proof.intent(), proof.agent().clone());
         Self { intent, agent, outcome: Outcome::Void { proof }, at }
+    }
+
+    /// The chain took a fee for what moves nothing.
+    #[must_use]
+    pub fn charged(row: &SpendRow, proof: FeeProof, at: UnixSeconds) -> Self {
+        let (intent, agent) = (proof.intent(), row.agent.clone());
+        Self { intent, agent, outcome: Outcome::Fee { proof }, at }
+    }
+
+    /// What the chain took as the fee in the token, where that is proven: then it counts instead of
+    /// the ceiling.
+    #[must_use]
+    pub fn fee(&self) -> Option<Amount> {
+        match &self.outcome {
+            Outcome::Released => None,
+            Outcome::Settled { proof, .. } => proof.fee(),
+            Outcome::Void { proof } => proof.fee(),
+            Outcome::Fee { proof } => Some(proof.units()),
+        }
     }
 
     /// The intent this is about.

@@ -60,7 +60,8 @@ impl<'a> Recount<'a> {
             Stored::Outcome(row) => {
                 let item = self.item(row.intent());
                 match row.outcome() {
-                    Outcome::Released => {}
+                    // No payment here has a fee in its token.
+                    Outcome::Released | Outcome::Fee { .. } => {}
                     Outcome::Settled { amount, .. } => item.units = amount.base_units(),
                     Outcome::Void { .. } => (item.units, item.payments) = (0, 0),
                 }

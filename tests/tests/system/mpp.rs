@@ -55,7 +55,7 @@ async fn the_official_merchant_is_paid_by_charge_plain_and_sponsored() -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_with_the_official_merchant_counts_its_deposit_until_it_is_closed() -> Result<()>
 {
-    let shop = shop("1.12 pathUSD").await?;
+    let shop = shop("1.105 pathUSD").await?;
     let wallet = shop.wallet("agent", RULES).await?;
     for request in 1..=4_u64 {
         let fetched = wallet.get(shop.seller.route("/session")).await?;
@@ -77,8 +77,8 @@ async fn a_session_with_the_official_merchant_counts_its_deposit_until_it_is_clo
 
     let opening = shop.cluster.settled(&ended.opened_by.id).await?;
     ensure!(opening.settled_amount.context("no settled amount")?.base_units() == 4 * CENT);
-    // There is room for the next session only because the first gave back what it did not use; each
-    // node sees that for itself.
+    // There is room for the next session only because the first gave back what it did not use, of its
+    // fee as well; each node sees that for itself.
     tokio::time::sleep(NODES_LOOK).await;
     let fetched = wallet.get(shop.seller.route("/session")).await?;
     ensure!(fetched.response.text().await?.contains("what you paid for"));

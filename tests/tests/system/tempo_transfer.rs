@@ -48,6 +48,11 @@ async fn a_transfer_on_tempo_is_paid_once_proven_and_bounded_by_the_policy() -> 
     ensure!(transactions.first() == transactions.last(), "{transactions:?}");
     let view = house.cluster.settled(&draft.id).await?;
     ensure!(view.transaction == transactions.first().copied().flatten(), "{view:?}");
+    let fee = view.fee.context("a fee in the token")?.base_units();
+    ensure!(
+        view.fee_taken && 0 < fee && fee < 2 * CENT,
+        "less than the most that is offered: {fee}"
+    );
 
     for (to, price) in [(STRANGER, "0.10 pathUSD"), (PAYEE, "0.60 pathUSD")] {
         let refused = wallet.transfer(Chain::Tempo, to, &price.parse()?).await;

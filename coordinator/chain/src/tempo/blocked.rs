@@ -22,7 +22,7 @@ use crate::endpoint::Endpoint;
 use crate::error::FailureCause;
 
 /// Where fees go, at the same address on every Tempo chain.
-const FEE_MANAGER: Address = address!("0xfeeC000000000000000000000000000000000000");
+pub(super) const FEE_MANAGER: Address = address!("0xfeeC000000000000000000000000000000000000");
 /// Most transactions with a transfer that no memo goes with that are looked at for one payment.
 /// Where a wallet made more of them in one window, the endpoint has no say about what is not there.
 pub(super) const PLAIN_TRANSACTIONS_MAX: usize = 128;

@@ -139,7 +139,8 @@ pub(super) fn conclude(window: Window, measure: Measure, sightings: &[Sighting])
     let ends: Vec<_> = ends.collect();
     if let Some(((put, closed), votes)) = most_common(&ends) {
         let (share, finality) = (put.share(closed.settled), measure.finality(votes, closed.block));
-        return TempoOutcome::Ended { closed: closed.clone(), share, finality };
+        let (closed, put) = (closed.clone(), put.transaction);
+        return TempoOutcome::Ended { closed, share, put, finality };
     }
     let puts = sightings.iter().filter_map(|seen| match seen {
         Sighting::Put(put) => Some(*put),

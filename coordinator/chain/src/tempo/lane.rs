@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Nonces::getNonceCall;
 use super::window::Window;
-use super::{Marks, quantity};
+use super::{Marks, parsed, quantity};
 use crate::endpoint::Endpoint;
 use crate::error::FailureCause;
 
@@ -49,6 +49,21 @@ impl Lane {
     }
 }
 
+/// The transaction that used a lane up to the safe block; none where it is unused.
+pub(super) async fn taken(
+    endpoint: &Endpoint,
+    wallet: Address,
+    key: U256,
+    window: &Window,
+) -> Result<Option<B256>, FailureCause> {
+    let lane = Reading { endpoint, wallet, key };
+    if lane.nonce(BlockId::hash(window.safe.hash)).await? == 0 {
+        return Ok(None);
+    }
+    let found = lane.taken(window).await?.map(|(transaction, _)| Some(transaction));
+    found.ok_or(FailureCause::Missing { what: "the transaction of a lane" })
+}
+
 struct Reading<'a> {
     endpoint: &'a Endpoint,
     wallet: Address,
@@ -64,6 +79,14 @@ impl Reading<'_> {
     /// The transaction that used the lane, where it failed. Nothing else can use the lane then: an
     /// intent signs its first nonce alone.
     async fn failed(&self, window: &Window) -> Result<Option<B256>, FailureCause> {
+        let Some((hash, used)) = self.taken(window).await? else { return Ok(None) };
+        let receipt = self.endpoint.receipt(hash).await?;
+        let failed = receipt.is_some_and(|seen| !seen.succeeded && seen.block_number == used);
+        Ok(failed.then_some(hash))
+    }
+
+    /// The transaction that used the lane, and its block, where the endpoint shows it.
+    async fn taken(&self, window: &Window) -> Result<Option<(B256, u64)>, FailureCause> {
         let (mut free, mut used) = (window.from.number, window.safe.number);
         for _ in 0..STEPS_MAX {
             if used.saturating_sub(free) <= 1 {
@@ -74,18 +97,11 @@ impl Reading<'_> {
         }
         let transactions = self.endpoint.raw_transactions(used).await?;
         let own = transactions.iter().find(|transaction| self.is_on_it(transaction));
-        let Some(hash) = own.and_then(|own| parsed::<B256>(own, "hash")) else { return Ok(None) };
-        let receipt = self.endpoint.receipt(hash).await?;
-        let failed = receipt.is_some_and(|seen| !seen.succeeded && seen.block_number == used);
-        Ok(failed.then_some(hash))
+        Ok(own.and_then(|own| parsed::<B256>(own, "hash")).map(|hash| (hash, used)))
     }
 
     fn is_on_it(&self, transaction: &Value) -> bool {
         parsed(transaction, "from") == Some(self.wallet)
             && transaction.get("nonceKey").and_then(quantity) == Some(self.key)
     }
-}
-
-fn parsed<T: std::str::FromStr>(transaction: &Value, field: &str) -> Option<T> {
-    transaction.get(field)?.as_str()?.parse().ok()
 }

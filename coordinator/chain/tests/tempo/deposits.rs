@@ -18,7 +18,7 @@ fn at() -> UnixSeconds {
     time_of(ADMITTED)
 }
 
-fn opened(chain: &mut Ledger, block: u64, deposit: u64) -> B256 {
+pub(crate) fn opened(chain: &mut Ledger, block: u64, deposit: u64) -> B256 {
     let event = ChannelOpened {
         channelId: channel().into(),
         payer: WALLET,
@@ -49,7 +49,7 @@ fn topped_up(chain: &mut Ledger, block: u64, row: &SpendRow, prior: u64) -> B256
     tx
 }
 
-fn closed(chain: &mut Ledger, block: u64, settled: u64, refunded: u64) -> B256 {
+pub(crate) fn closed(chain: &mut Ledger, block: u64, settled: u64, refunded: u64) -> B256 {
     let event = ChannelClosed {
         channelId: channel().into(),
         payer: WALLET,

@@ -104,6 +104,16 @@ pub(crate) fn open(intent: u8, deposit: u64, at: UnixSeconds) -> SpendRow {
     SpendRow { channel: Some(act), ..row(PaymentKind::MppOpen, intent, deposit, at) }
 }
 
+/// A step of leaving [`channel`], by a row of its own lane.
+pub(crate) fn leave(intent: u8, at: UnixSeconds) -> SpendRow {
+    SpendRow { recipient: None, ..row(PaymentKind::MppExit, intent, 0, at) }
+}
+
+/// The same with a fee that the wallet pays, of so much at most.
+pub(crate) fn charged(row: SpendRow, ceiling: u64) -> SpendRow {
+    SpendRow { fee: Some(units(ceiling)), ..row }
+}
+
 /// More for [`channel`].
 pub(crate) fn top_up(intent: u8, more: u64, at: UnixSeconds) -> SpendRow {
     let act = ChannelAct::TopUp { channel: channel() };

@@ -17,6 +17,8 @@ use tercet_policy::time::UnixSeconds;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::rows::WALLET;
+
 /// When block 0 was made.
 pub(crate) const GENESIS: UnixSeconds = UnixSeconds(1_700_000_000);
 /// Blocks in a second.
@@ -81,7 +83,8 @@ impl Ledger {
             "type": "0x76", "status": "0x0", "transactionHash": tx, "transactionIndex": "0x0",
             "blockHash": hash_of(block), "blockNumber": U256::from(block), "logs": [],
             "from": transaction["from"], "to": Address::ZERO, "cumulativeGasUsed": "0xc8d0",
-            "gasUsed": "0xc8d0", "effectiveGasPrice": "0x4a817c800", "contractAddress": null,
+            "gasUsed": U256::from(GAS_USED), "effectiveGasPrice": U256::from(GAS_PRICE),
+            "contractAddress": null,
             "logsBloom": format!("0x{}", "0".repeat(512)),
         });
         self.lanes.insert(U256::from(lane), block);
@@ -104,7 +107,13 @@ pub(crate) enum Manner {
     OldFashioned,
     /// It never answers that call.
     Hangs,
+    /// Its receipts say so much gas.
+    Tells(u64),
 }
+
+/// What every transaction uses, and its price: a fee of 1,029 units.
+pub(crate) const GAS_USED: u64 = 51_408;
+const GAS_PRICE: u64 = 20_000_000_000;
 
 /// A chain and its endpoints.
 pub(crate) struct World {
@@ -205,7 +214,13 @@ impl Behind {
                 Ok(chain.transactions.get(&word(&params[0])).cloned().into())
             }
             "eth_getTransactionReceipt" if self.manner == Manner::Forgets => Ok(Value::Null),
-            "eth_getTransactionReceipt" => Ok(receipt(&chain, word(&params[0]))),
+            "eth_getTransactionReceipt" => {
+                let mut shown = receipt(&chain, word(&params[0]));
+                if let (Manner::Tells(gas), Value::Object(receipt)) = (self.manner, &mut shown) {
+                    receipt.insert("gasUsed".to_owned(), json!(U256::from(gas)));
+                }
+                Ok(shown)
+            }
             "eth_sendRawTransactionSync" if self.manner == Manner::OldFashioned => {
                 Err((-32_601, "the method does not exist"))
             }
@@ -260,7 +275,14 @@ fn receipt(chain: &Ledger, tx: B256) -> Value {
     let block = U256::from(*block);
     let logs: Vec<_> =
         of_it.map(|(block, tx, address, data)| log(*block, *tx, *address, data)).collect();
-    json!({ "transactionHash": tx, "blockNumber": block, "logs": logs })
+    let told = chain.transactions.get(&tx).and_then(|own| own.get("status"));
+    let status = told.cloned().unwrap_or_else(|| json!("0x1"));
+    // The sender is named as the payer of the fee whoever paid it.
+    json!({
+        "transactionHash": tx, "blockNumber": block, "logs": logs, "from": WALLET, "status": status,
+        "gasUsed": U256::from(GAS_USED), "effectiveGasPrice": U256::from(GAS_PRICE),
+        "feePayer": WALLET,
+    })
 }
 
 fn logs(chain: &Ledger, head: u64, filter: &Value) -> Value {

@@ -25,7 +25,7 @@ fn movement() -> TokenMovement {
 fn ended(finality: Finality) -> TempoOutcome {
     let settled = Amount::from_base_units(5);
     let closed = ClosedChannel { channel: ChannelId([1; 32]), settled, transaction: TX, block: 8 };
-    TempoOutcome::Ended { closed, share: Amount::from_base_units(3), finality }
+    TempoOutcome::Ended { closed, share: Amount::from_base_units(3), put: TX, finality }
 }
 
 #[test]

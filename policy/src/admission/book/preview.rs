@@ -9,10 +9,27 @@ use crate::rows::SpendRow;
 use crate::time::UnixSeconds;
 
 impl Book {
-    /// Gives a payment back that nothing was signed for, or that the chain never takes: amount,
-    /// fee, count, and the slot it held.
+    /// Gives a payment back that nothing was signed for: amount, fee, count, and the slot it held.
     pub fn forgo(&mut self, row: &SpendRow) {
         self.ledger.forgo(row);
+        self.let_go(row);
+    }
+
+    /// Gives a payment back that the chain never takes. `fee` is what the chain took of its fee in
+    /// the token all the same; where that is unknown, the ceiling stays.
+    pub fn note_void(&mut self, row: &SpendRow, fee: Option<Amount>) {
+        self.ledger.note_void(row);
+        self.ledger.note_fee(&row.intent, fee);
+        self.let_go(row);
+    }
+
+    /// What the chain took as the fee in the token of what is settled; where that is unknown, the
+    /// ceiling stays. To be said once for each.
+    pub fn note_fee(&mut self, intent: &IntentId, fee: Option<Amount>) {
+        self.ledger.note_fee(intent, fee);
+    }
+
+    fn let_go(&mut self, row: &SpendRow) {
         let holds = self.slots.get(&row.slot).is_some_and(|held| held.intent == row.intent);
         if holds && row.kind.pays() {
             self.slots.remove(&row.slot);

@@ -1,8 +1,14 @@
 #![allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 
+use alloy_primitives::B256;
+
 use super::*;
-use crate::fixture::{NOW, PAYEE, fees, proposal, row as row_of, settled, transfer};
+use crate::evidence::{FeeProof, FeeReceipt, NotSeen, SettledProof, TokenMovement, VoidProof};
+use crate::fixture::tempo::{exit, strange, tempo_transfer};
+use crate::fixture::{NOW, PAYEE, fees, proposal, row as row_of, safe, settled, transfer};
+use crate::intent::ExitStep;
 use crate::ledger::{LEDGER_SECONDS_KEPT, Line, Measure, Scope};
+use crate::rows::OutcomeRow;
 use crate::subject::Subject::{self, Organisation};
 use crate::time::UnixSeconds;
 
@@ -124,4 +130,120 @@ fn no_fee_is_too_large_to_be_summed_up() {
     assert_eq!(sum(&ledger), 2 * AMOUNT_UNITS_MAX + 60_000);
     ledger.forgo(&huge(1));
     assert_eq!(sum(&ledger), AMOUNT_UNITS_MAX + 60_000, "nothing was lost on the way");
+}
+
+/// A payment of 10 with a fee in the token, of 33,600 at most.
+fn on_tempo(n: u64) -> SpendRow {
+    row_of(&proposal(n, tempo_transfer(10, PAYEE), NOW), NOW)
+}
+
+const CEILING: u128 = 33_600;
+
+fn in_token(ledger: &Ledger) -> u128 {
+    ledger.sum(&Organisation, Measure::Amount("pathUSD"), &Scope::Total, NOW)
+}
+
+/// A ledger that keeps the sum ready, with one payment on Tempo.
+fn with_one(row: &SpendRow) -> Ledger {
+    let mut ledger = Ledger::new();
+    ledger.watch(&Organisation, [Line { measure: Measure::Amount("pathUSD"), axis: None }]);
+    ledger.record(row).unwrap();
+    ledger
+}
+
+fn taken(row: &SpendRow, succeeded: bool) -> FeeProof {
+    let receipt = FeeReceipt {
+        transaction: B256::repeat_byte(2),
+        from: row.wallet,
+        block: 3,
+        succeeded,
+        gas_used: 50_000,
+        gas_price: 20_000_000_000,
+    };
+    FeeProof::mined(row, &receipt, safe(3, NOW)).unwrap()
+}
+
+fn settled_on_tempo(row: &SpendRow, fee: Option<FeeProof>) -> OutcomeRow {
+    let movement = TokenMovement {
+        token: row.token,
+        from: row.wallet,
+        to: PAYEE,
+        amount: row.amount,
+        memo: row.mark.unwrap().memo,
+        transaction: B256::repeat_byte(2),
+        block: 3,
+    };
+    let proof = SettledProof::tempo(row, &movement, safe(3, NOW)).unwrap();
+    OutcomeRow::settled(proof.with_fee(row, fee), NOW)
+}
+
+fn unseen() -> NotSeen {
+    NotSeen { from: safe(0, NOW), to: safe(9, NOW.plus(25)) }
+}
+
+fn void_on_tempo(row: &SpendRow, fee: Option<FeeProof>) -> OutcomeRow {
+    OutcomeRow::void(VoidProof::tempo(row, unseen()).unwrap().with_fee(fee), NOW)
+}
+
+#[test]
+fn what_the_chain_took_replaces_the_ceiling_with_the_outcome() {
+    let row = on_tempo(1);
+    let never = FeeProof::never_mined(&row, unseen()).ok();
+    for (outcome, counts) in [
+        (settled_on_tempo(&row, Some(taken(&row, true))), 10 + 1_000),
+        (settled_on_tempo(&row, None), 10 + CEILING),
+        (void_on_tempo(&row, never), 0),
+        (void_on_tempo(&row, Some(taken(&row, false))), 1_000),
+        (void_on_tempo(&row, None), CEILING),
+    ] {
+        let mut ledger = with_one(&row);
+        ledger.apply(&OutcomeRow::released(&row, NOW)).unwrap();
+        assert_eq!(in_token(&ledger), 10 + CEILING, "a signature settles no fee");
+        assert!(ledger.has_open_fee(&row.intent));
+        for _ in 0..2 {
+            ledger.apply(&outcome).unwrap();
+            assert_eq!((in_token(&ledger), ledger.has_open_fee(&row.intent)), (counts, false));
+        }
+        let later = OutcomeRow::charged(&row, taken(&row, true), NOW);
+        ledger.apply(&later).unwrap();
+        assert_eq!(in_token(&ledger), counts, "an outcome without a fee leaves it for good");
+        ledger.watch(&Organisation, []);
+        assert_eq!(in_token(&ledger), counts, "a scan says the same");
+    }
+}
+
+#[test]
+fn a_journal_s_row_above_the_ceiling_counts_the_ceiling() {
+    let row = on_tempo(1);
+    let honest = settled_on_tempo(&row, Some(taken(&row, true)));
+    let mut forged = serde_json::to_value(honest).unwrap();
+    forged["outcome"]["proof"]["fee"]["units"] = "99999999".into();
+    let mut ledger = with_one(&row);
+    ledger.apply(&serde_json::from_value(forged).unwrap()).unwrap();
+    assert_eq!(in_token(&ledger), 10 + CEILING);
+}
+
+#[test]
+fn what_moves_nothing_has_a_fee_that_ends_by_itself() {
+    let (step, other) = (exit(strange(), ExitStep::RequestClose), on_tempo(2));
+    let row = row_of(&proposal(1, step, NOW), NOW);
+    let mut ledger = with_one(&row);
+    ledger.record(&other).unwrap();
+    assert_eq!(in_token(&ledger), 10 + 2 * CEILING);
+    ledger.apply(&OutcomeRow::charged(&row, taken(&row, true), NOW)).unwrap();
+    assert_eq!(in_token(&ledger), 10 + CEILING + 1_000);
+    assert!(!ledger.has_open_fee(&row.intent) && ledger.has_open_fee(&other.intent));
+    ledger.forgo(&other);
+    assert_eq!(in_token(&ledger), 1_000, "nothing was signed: nothing is taken");
+}
+
+#[test]
+fn a_fee_that_nobody_tells_of_leaves_memory_with_its_time() {
+    let row = on_tempo(1);
+    let mut ledger = with_one(&row);
+    ledger.apply(&OutcomeRow::released(&row, NOW)).unwrap();
+    ledger.record(&SpendRow { at: NOW.plus(LEDGER_SECONDS_KEPT + 1), ..paid(2) }).unwrap();
+    assert!(!ledger.has_open_fee(&row.intent));
+    ledger.apply(&settled_on_tempo(&row, Some(taken(&row, true)))).unwrap();
+    assert_eq!(ledger.len(), 1);
 }

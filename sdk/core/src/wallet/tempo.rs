@@ -71,7 +71,7 @@ impl ChainEvidence {
         let outcome = self.reader(row.chain)?.tempo_outcome(&row).await.map_err(unavailable)?;
         Ok(match outcome {
             TempoOutcome::InChannel { .. } => DepositFate::InChannel,
-            TempoOutcome::Ended { share, closed, finality: ChainFinality::Safe(_) } => {
+            TempoOutcome::Ended { share, closed, finality: ChainFinality::Safe(_), .. } => {
                 DepositFate::Ended { share, settled: closed.settled }
             }
             // Its end may be undone; that it was put in is not.

@@ -1,6 +1,6 @@
 //! What became of payments, by proof alone.
 
-use tercet_policy::evidence::{DepositedProof, SettledProof, VoidProof};
+use tercet_policy::evidence::{DepositedProof, FeeProof, SettledProof, VoidProof};
 use tercet_policy::intent::IntentId;
 use tercet_policy::rows::{OutcomeRow, SpendRow};
 use tercet_policy::time::UnixSeconds;
@@ -9,7 +9,8 @@ use super::Signer;
 use crate::journal::JournalError;
 
 impl Signer {
-    /// The latest row of every payment of which the end is not known.
+    /// The latest row of every payment of which the end is not known, and of every step of leaving a
+    /// channel of which the fee is not.
     ///
     /// # Errors
     /// [`JournalError`] if the journal is sealed or closed.
@@ -60,6 +61,19 @@ impl Signer {
         self.journal.record_outcome(OutcomeRow::void(proof, now)).await?;
         self.note_deposit(&intent);
         Ok(())
+    }
+
+    /// Records what the chain took for a step that moves nothing.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it could not be recorded.
+    pub async fn settle_fee(
+        &self,
+        row: &SpendRow,
+        proof: FeeProof,
+        now: UnixSeconds,
+    ) -> Result<(), JournalError> {
+        self.journal.record_outcome(OutcomeRow::charged(row, proof, now)).await
     }
 
     /// Lets a wallet be signed for again: an operator has looked.

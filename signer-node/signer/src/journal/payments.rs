@@ -17,7 +17,8 @@ use super::event::Event;
 use super::state::{Opened, State};
 
 impl Journal {
-    /// The latest row of every payment of which the end is not known, for the reconciler.
+    /// The latest row of every payment of which the end is not known, and of every other row of which
+    /// the fee in the token is not, for the reconciler.
     ///
     /// # Errors
     /// [`JournalError`] if the journal is sealed or closed.

@@ -52,7 +52,8 @@ pub(super) struct State {
     pub(super) roll: Arc<Roll>,
     pub(super) book: Book,
     pub(super) refused: Refused,
-    /// The latest row of each payment of which the end is not known.
+    /// The latest row of each payment of which the end is not known, and each step that moves nothing
+    /// and costs a fee.
     unsettled: BTreeMap<IntentId, SpendRow>,
     /// The holds that have not ended.
     pub(super) holds: BTreeMap<HoldId, HoldRow>,
@@ -161,7 +162,9 @@ impl State {
     }
 
     pub(super) fn unsettled(&self) -> Vec<SpendRow> {
-        self.unsettled.values().cloned().collect()
+        // The fee of a step may have left the ledger with its time.
+        let open = |row: &&SpendRow| row.kind.pays() || self.book.has_open_fee(&row.intent);
+        self.unsettled.values().filter(open).cloned().collect()
     }
 
     pub(super) fn spend_state(&self, intent: &IntentId) -> Option<SpendState> {
@@ -245,17 +248,18 @@ impl State {
     }
 
     fn apply_outcome(&mut self, row: &OutcomeRow) -> Result<bool, JournalError> {
-        let before = self.book.state(&row.intent());
+        let known = |book: &Book| (book.state(&row.intent()), book.has_open_fee(&row.intent()));
+        let before = known(&self.book);
         self.book.apply(row)?;
         if !matches!(row.outcome(), Outcome::Released) {
             self.unsettled.remove(&row.intent());
         }
-        Ok(before != self.book.state(&row.intent()))
+        Ok(before != known(&self.book))
     }
 
     fn apply_spend(&mut self, row: &SpendRow) -> Result<(), JournalError> {
         self.book.record(row)?;
-        if row.kind.pays() {
+        if row.kind.pays() || row.fee.is_some() {
             self.unsettled.insert(row.intent, row.clone());
         }
         Ok(())

@@ -249,7 +249,7 @@ async fn limit(stage: &Stage) -> Result<String, CliError> {
     let limit = page.budgets.into_iter().find(|budget| budget.kind == "limit");
     let limit = limit.ok_or_else(|| failed("no limit is counted"))?;
     let BudgetView { available, limit, unit, per, .. } = limit;
-    Ok(format!("{available} of {limit} {unit} a {per} are left; fees count at their caps"))
+    Ok(format!("{available} of {limit} {unit} a {per} are left; fees at their caps until taken"))
 }
 
 /// What a server-sent event says.

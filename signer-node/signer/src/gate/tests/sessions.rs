@@ -3,7 +3,9 @@
 use alloy_primitives::{B256, keccak256};
 use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use tercet_policy::chain::{Chain, PATH_USD};
-use tercet_policy::evidence::{ChannelDeposit, DepositedProof, NotSeen, SafeBlock, VoidProof};
+use tercet_policy::evidence::{
+    ChannelDeposit, DepositedProof, FeeProof, NotSeen, SafeBlock, VoidProof,
+};
 use tercet_policy::intent::{
     MppChallenge, MppOpen, MppTopUp, PaymentIntent, Service, TempoNonce, TempoTerms,
 };
@@ -221,9 +223,7 @@ async fn a_channel_that_ended_on_the_chain_gets_no_voucher() {
     let agent = house.signer(Party::Agent);
     agent.sign_voucher(ask(channel, 10), NOW).await.unwrap();
     let row = agent.unsettled().await.unwrap().remove(0);
-    let block = |number, timestamp| SafeBlock { number, hash: B256::ZERO, timestamp };
-    let unseen = NotSeen { from: block(0, NOW), to: block(9, NOW.plus(25)) };
-    agent.void(VoidProof::tempo(&row, unseen).unwrap(), NOW).await.unwrap();
+    agent.void(VoidProof::tempo(&row, unseen()).unwrap(), NOW).await.unwrap();
     let gone = refusal(agent.sign_voucher(ask(channel, 20), NOW).await);
     assert!(matches!(gone, Refusal::UnknownChannel { .. }), "{gone}");
 }
@@ -254,6 +254,31 @@ async fn a_restarted_node_calls_no_deposit_void_that_was_seen_in_its_channel() {
     assert!(matches!(void, Err(JournalError::Ledger(why)) if why == in_channel), "{void:?}");
     assert_eq!(agent.unsettled().await.unwrap(), [row], "it counts, and is followed");
     agent.sign_voucher(ask(channel, 20), NOW).await.unwrap();
+}
+
+/// Every block in which the opening could have been mined.
+fn unseen() -> NotSeen {
+    let block = |number, timestamp| SafeBlock { number, hash: B256::ZERO, timestamp };
+    NotSeen { from: block(0, NOW), to: block(9, NOW.plus(25)) }
+}
+
+/// A row that says what is known already would be taken for a forgery when the journal is read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_fee_came_to_is_written_once_and_read_back() {
+    let (mut house, _, _) = with_channel(1).await;
+    let agent = house.signer(Party::Agent);
+    let row = agent.unsettled().await.unwrap().remove(0);
+    let proof = FeeProof::never_mined(&row, unseen()).unwrap();
+    for _ in 0..2 {
+        agent.settle_fee(&row, proof.clone(), NOW).await.unwrap();
+    }
+    house.restart(Party::Agent, |_| ()).await;
+    let agent = house.signer(Party::Agent);
+    let open = agent.unsettled().await.unwrap();
+    assert_eq!(open.as_slice(), std::slice::from_ref(&row), "the payment is open");
+    let void = VoidProof::tempo(&row, unseen()).unwrap().with_fee(Some(proof));
+    agent.void(void, NOW).await.unwrap();
+    assert!(agent.unsettled().await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
