@@ -303,6 +303,7 @@ fn row(n: u64, payments: u64) -> SpendRow {
         session: None,
         hold: None,
         channel: None,
+        key: None,
         mark: None,
         fee: None,
         cancels: None,

@@ -5,11 +5,12 @@
 //! cannot be made elsewhere, copied or stored.
 //!
 //! Refuses: another epoch than the courier previewed with, a frozen agent (but for leaving a
-//! channel by force, which only brings money back to its wallet), an intent whose time
-//! is over or further off than an intent lives, one whose payment was proved void, an intent id
+//! channel by force, which only brings money back to its wallet, and for revoking an access key,
+//! which only lessens what can be taken), an intent whose time is over or further off than an intent lives, one whose payment was proved void, an intent id
 //! used for something else, a second slot for one intent, a slot that holds another digest, a
-//! Tempo transaction that the chain takes no more, and what may not follow in the life of a
-//! channel ([`crate::channel`]).
+//! Tempo transaction that the chain takes no more, what may not follow in the life of a
+//! channel ([`crate::channel`]), and the revocation of an access key that is not known
+//! ([`crate::access_key`]).
 //! The listed replacements of a digest are:
 //!
 //! | slot | replacement | why it is safe |
@@ -34,6 +35,7 @@ mod standing;
 
 use alloy_primitives::B256;
 
+use crate::access_key::AccessKeys;
 use crate::approval::AuthenticApproval;
 use crate::ask::{Ask, Facts};
 use crate::channel::{self, ChannelAct, Channels};
@@ -137,6 +139,12 @@ pub trait RecordSpend {
     /// # Errors
     /// The journal cannot be read.
     fn channels(&self) -> Result<&Channels, Self::Failure>;
+
+    /// The access keys that were authorized here.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    fn access_keys(&self) -> Result<&AccessKeys, Self::Failure>;
 
     /// Notes that the policy refused this agent something.
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds);
@@ -248,7 +256,7 @@ pub fn admit<J: RecordSpend>(
 ) -> Result<Reserved, AdmitError<J::Failure>> {
     let proposal = &submission.proposal;
     checks::policies(rulebook, proposal)?;
-    if !checks::leaves_channel(proposal) {
+    if !checks::is_for_the_stopped(proposal) {
         checks::freeze(rulebook.frozen, proposal)?;
         checks::trip(rulebook.frozen, proposal, journal)?;
     }
@@ -258,6 +266,8 @@ pub fn admit<J: RecordSpend>(
     let act = ChannelAct::of(proposal.intent().intent(), payload.opens());
     let channels = journal.channels().map_err(AdmitError::Journal)?;
     channel::check(channels, proposal.intent().intent(), act.as_ref(), at)?;
+    let keys = journal.access_keys().map_err(AdmitError::Journal)?;
+    keys.check(proposal.intent().intent(), at)?;
     let standing = standing::standing(proposal, payload.digest(), journal)?;
     let decision = match standing {
         Standing::SameAgain => None,

@@ -67,9 +67,11 @@ pub struct Ask<'a> {
     pub fee: Amount,
     /// What is particular to the Machine Payments Protocol.
     pub mpp: Option<MppAsk>,
+    /// What an access key is to be let take; of one that is revoked nothing.
+    pub access_key: Option<KeyAsk>,
     /// The intent it takes back.
     pub cancels: Option<IntentId>,
-    /// Whether all it does is to end a channel.
+    /// Whether all it does is to end a channel, or to take back what an access key was let do.
     pub moves_nothing: bool,
     /// The channel of a contract from before TIP-1034 that it leaves: a rule has to name it.
     pub leaves_v1: Option<ChannelId>,
@@ -150,8 +152,27 @@ impl MppAsk {
             Payment::Transfer(_)
             | Payment::X402Exact(_)
             | Payment::X402Cancel(_)
-            | Payment::TempoTransfer(_) => None,
+            | Payment::TempoTransfer(_)
+            | Payment::TempoAccessKey(_) => None,
         }
+    }
+}
+
+/// What the chain is to let an access key take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAsk {
+    /// Base units in a period.
+    pub limit: Amount,
+    /// How long, in seconds from the earliest moment at which the chain can authorize it.
+    pub lasts_seconds: u64,
+}
+
+impl KeyAsk {
+    fn of(payment: &Payment) -> Option<Self> {
+        let Payment::TempoAccessKey(k) = payment else { return None };
+        let limits = k.limits()?;
+        let lasts_seconds = limits.lasts_seconds(k.terms.lane_begins());
+        Some(Self { limit: limits.limit, lasts_seconds })
     }
 }
 
@@ -326,11 +347,12 @@ impl<'a> Ask<'a> {
             fee_wei: (!matches!(payment, Payment::Transfer(_))).then_some(Amount::ZERO),
             fee: payment.token_fee().unwrap_or_default(),
             mpp: MppAsk::of(intent),
+            access_key: KeyAsk::of(payment),
             cancels: match payment {
                 Payment::X402Cancel(cancel) => Some(cancel.cancels),
                 _ => None,
             },
-            moves_nothing: ends_a_channel(payment),
+            moves_nothing: ends_a_channel(payment) || payment.revokes_key(),
             leaves_v1: payment.leaves_v1(),
         }
     }

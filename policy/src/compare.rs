@@ -74,7 +74,8 @@ pub fn is_tightening(old: &Policy, new: &Policy) -> bool {
     old.mode() == Mode::Warn
         || (old.rules().iter().all(|rule| is_kept_up(rule, new))
             && grants_within(old, new)
-            && exits_within(old, new))
+            && exits_within(old, new)
+            && keys_within(old, new))
 }
 
 /// What changes from `old` to `new`.
@@ -148,6 +149,17 @@ fn exits_within(old: &Policy, new: &Policy) -> bool {
         (Some(_), None) => false,
         (Some(old), Some(new)) => new.channels.is_subset(&old.channels),
     }
+}
+
+/// A rule about access keys refuses what it does not grant, and so is kept up as those that refuse
+/// are; but where there was none, a new one grants what was not.
+fn keys_within(old: &Policy, new: &Policy) -> bool {
+    let grants_keys = |policy: &Policy| policy.rules().iter().any(is_about_keys);
+    grants_keys(old) || !grants_keys(new)
+}
+
+const fn is_about_keys(rule: &Rule) -> bool {
+    matches!(rule.kind(), RuleKind::AccessKey(_))
 }
 
 fn is_granting(rule: &Rule) -> bool {

@@ -14,7 +14,7 @@
 //! `hours`, `dates`, `blackout`, `ask` without `new_payee`, and `when`.
 //!
 //! Not translated ([`Compiled::unmodelled`]): `max_share_of_balance`, `max_fee`, `payee_pinning`,
-//! `freeze`, `price_ceiling.mpp`, `x402`, `mpp`, and `ask` with `new_payee`. Whether such a rule
+//! `freeze`, `price_ceiling.mpp`, `x402`, `mpp`, `access_key`, and `ask` with `new_payee`. Whether such a rule
 //! refuses or asks is an attribute, which a solver is free to choose.
 //!
 //! What is not translated therefore makes a proof harder and never false: a payment that the
@@ -25,7 +25,8 @@
 //!
 //! Does not protect against: an analysis that is read as more than it says. Approvals are not
 //! compiled. Cancellations and the leaving of channels, which move nothing, are not payments here,
-//! so of `v1_channels` nothing is translated: no payment is refused by it.
+//! so of `v1_channels` nothing is translated: no payment is refused by it. Nor are access keys, which
+//! have no payee and which `access_key` alone grants.
 
 use std::sync::Arc;
 

@@ -63,7 +63,7 @@ pub fn decide(policies: &[&Policy], ask: &Ask<'_>, facts: &Facts<'_>) -> Decisio
         return decision(verdict(&opinions), opinions);
     }
     if ask.moves_nothing {
-        // A channel is known by then, and what ends it only brings money back.
+        // A channel, or a key, is known by then: what ends it only brings money back, or keeps it.
         let verdict = if policies.is_empty() { Verdict::Refuse } else { Verdict::Approve };
         return decision(verdict, Vec::new());
     }
@@ -152,7 +152,7 @@ pub struct Finding {
     /// What it makes of the payment. An `allow` rule that names recipients or services and does
     /// not match refuses only when no other such rule of its policy matches.
     pub outcome: Outcome,
-    /// Whether this rule grants the payment: only an `allow` rule can.
+    /// Whether this rule grants the payment: an `allow` rule can, and `access_key` for such a key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub grants: bool,
     /// What the rule counts over, where it does: `"day in America/New_York by service"`.

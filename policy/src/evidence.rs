@@ -12,6 +12,7 @@
 //! Does not protect against: a reader that lies. Whoever makes a [`SafeBlock`] and the facts
 //! beside it must have asked a quorum of endpoints.
 
+mod access_key;
 mod deposited;
 mod fee;
 mod tempo;
@@ -27,6 +28,7 @@ use crate::proposal::{ChainTerms, Slot};
 use crate::rows::{PaymentKind, SpendRow};
 use crate::time::UnixSeconds;
 
+pub use access_key::KeyLog;
 pub use deposited::{ChannelDeposit, DepositedProof};
 pub use fee::{FeeProof, FeeReceipt};
 pub use tempo::{ClosedChannel, NotSeen, TokenMovement};

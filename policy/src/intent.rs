@@ -28,9 +28,9 @@ use crate::time::UnixSeconds;
 pub use payment::{Payment, Transfer, X402Cancel, X402Exact};
 pub use tempo::{
     CHALLENGE_BYTES_MAX, EXPIRING_SEARCH_SECONDS, EXPIRING_SECONDS_MAX, ExitChannel, ExitStep,
-    LANE_SECONDS_MAX, MppChallenge, MppCharge, MppClose, MppExit, MppOpen, MppProof, MppTopUp,
-    MppVoucher, SESSION_SECONDS_MAX, SPLITS_MAX, Split, TempoNonce, TempoTerms, TempoTransfer,
-    V1_ESCROWS,
+    KEY_PERIOD_SECONDS_MIN, KeyLimits, KeyStep, LANE_SECONDS_MAX, MppChallenge, MppCharge,
+    MppClose, MppExit, MppOpen, MppProof, MppTopUp, MppVoucher, SESSION_SECONDS_MAX, SPLITS_MAX,
+    Split, TempoAccessKey, TempoNonce, TempoTerms, TempoTransfer, V1_ESCROWS,
 };
 
 /// Longest time between an intent's making and its end, in seconds.
@@ -189,9 +189,16 @@ impl SignedIntent {
 fn check_numbers(intent: &PaymentIntent) -> Result<(), Refusal> {
     let payment = &intent.payment;
     let valid_before = payment.valid_before().map_or(0, |end| end.0);
-    let ends_at = if let Payment::MppOpen(open) = payment { open.ends_at.0 } else { 0 };
+    let (ends_at, period) = match payment {
+        Payment::MppOpen(open) => (open.ends_at.0, 0),
+        Payment::TempoAccessKey(k) => {
+            k.limits().map_or((0, 0), |limits| (limits.expires_at.0, limits.period_seconds))
+        }
+        _ => (0, 0),
+    };
     let gas_limit = payment.tempo_terms().map_or(0, |terms| terms.gas_limit);
-    let times = [intent.created_at.0, intent.expires_at.0, valid_before, ends_at, gas_limit];
+    let (created_at, expires_at) = (intent.created_at.0, intent.expires_at.0);
+    let times = [created_at, expires_at, valid_before, ends_at, period, gas_limit];
     let largest = times.into_iter().max().unwrap_or(u64::MAX);
     if largest > JSON_INTEGER_MAX {
         return Err(Refusal::NumberTooLarge { limit: JSON_INTEGER_MAX });
@@ -236,6 +243,7 @@ fn check_form(intent: &PaymentIntent) -> Result<(), Refusal> {
         }
         Payment::X402Cancel(c) => check_base(c.chain),
         Payment::TempoTransfer(t) => t.check(intent),
+        Payment::TempoAccessKey(k) => k.check(intent),
         Payment::MppCharge(c) => c.check(intent),
         Payment::MppProof(p) => p.check(),
         Payment::MppOpen(o) => o.check(intent),

@@ -14,6 +14,7 @@
 //! Does not protect against: an agent that asks for something foolish which the policy allows,
 //! or a merchant that is paid and does not deliver.
 
+pub mod access_key;
 pub mod admission;
 pub mod approval;
 pub mod ask;

@@ -3,6 +3,8 @@
 //! A refusal is a normal outcome. It says what was asked, what the limit is and, where that can
 //! be known, when asking again makes sense. It never carries a secret.
 
+mod field;
+
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ use crate::money::Amount;
 use crate::mpp::ChannelId;
 use crate::party::AgentId;
 use crate::time::UnixSeconds;
+
+pub use field::{ClaimField, FeeField, KeyFault};
 
 /// Why a proposal or an intent is refused. `code` is the variant's name in snake case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -229,6 +233,26 @@ pub enum Refusal {
         /// Base units asked for.
         asked: Amount,
     },
+    /// An access key as none is authorized.
+    #[error("no such access key is authorized: {fault}")]
+    UnfitAccessKey {
+        /// What is wrong.
+        fault: KeyFault,
+    },
+    /// This node never admitted that the key be authorized, or its time is over.
+    #[error("access key {key} was not authorized here, or its time is over")]
+    UnknownAccessKey {
+        /// The key.
+        key: Address,
+    },
+    /// The revocation of the key was signed a moment ago.
+    #[error("access key {key} is being revoked; that can be signed again at {until}")]
+    RevocationUnderWay {
+        /// The key.
+        key: Address,
+        /// From when on it can be.
+        until: UnixSeconds,
+    },
     /// The chain takes the transaction no more, by our time.
     #[error("the transaction ends at {valid_before}; it is {now}")]
     TransactionIsOver {
@@ -333,62 +357,4 @@ pub enum Refusal {
         /// The wallet.
         wallet: Address,
     },
-}
-
-/// A field that a courier restates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is the field of that name")]
-pub enum ClaimField {
-    Wallet,
-    Chain,
-    Token,
-    Payee,
-    Amount,
-    Nonce,
-    ValidAfter,
-    ValidBefore,
-    TermsKind,
-    PolicyEpoch,
-}
-
-/// A fee figure with a ceiling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "each is the field of that name")]
-pub enum FeeField {
-    GasLimit,
-    MaxFeePerGas,
-    MaxPriorityFeePerGas,
-    Nonce,
-    Fee,
-}
-
-impl std::fmt::Display for ClaimField {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Wallet => "wallet",
-            Self::Chain => "chain",
-            Self::Token => "token",
-            Self::Payee => "payee",
-            Self::Amount => "amount",
-            Self::Nonce => "nonce",
-            Self::ValidAfter => "validAfter",
-            Self::ValidBefore => "validBefore",
-            Self::TermsKind => "kind of terms",
-            Self::PolicyEpoch => "policy epoch",
-        })
-    }
-}
-
-impl std::fmt::Display for FeeField {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::GasLimit => "gas limit",
-            Self::MaxFeePerGas => "maxFeePerGas",
-            Self::MaxPriorityFeePerGas => "maxPriorityFeePerGas",
-            Self::Nonce => "account nonce",
-            Self::Fee => "fee",
-        })
-    }
 }

@@ -13,6 +13,7 @@ mod outcome;
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
+use crate::access_key::KeyAct;
 use crate::ask::Ask;
 use crate::chain::Chain;
 use crate::channel::ChannelAct;
@@ -105,6 +106,9 @@ pub struct SpendRow {
     /// What it does to an MPP channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelAct>,
+    /// What it does about an access key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyAct>,
     /// The transfer by which the chain's logs show it, where it is on Tempo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<TransferMark>,
@@ -148,6 +152,7 @@ impl SpendRow {
             endpoint: ask.endpoint,
             category,
             channel: judged.channel,
+            key: KeyAct::of(&intent.payment),
             mark: TransferMark::of(intent),
             fee: intent.payment.token_fee(),
             slot: proposal.slot(),

@@ -14,6 +14,7 @@
 //! sells nothing for the money; a payee of an allowed service that changes, where neither
 //! `recipients` nor `payee_pinning` says what follows.
 
+mod access_key;
 mod approvers;
 mod ask;
 mod counted;
@@ -43,6 +44,7 @@ mod view;
 mod when;
 mod x402;
 
+pub use access_key::AccessKey;
 pub(crate) use approvers::Answer;
 pub use approvers::{
     APPROVAL_LENGTH_DEFAULT, Approvers, Escalation, PEOPLE_MAX, Person, Quorum, ROLES_MAX,

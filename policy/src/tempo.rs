@@ -11,8 +11,8 @@
 //! it opens, before there is a signature.
 //!
 //! Refuses, because no type here can say it: value (Tempo has no native coin to move), contract
-//! creation, access lists, EIP-7702 authorizations, access keys, and signing as anybody's fee
-//! payer. What a wallet signs begins with `0x76`; a fee payer's preimage begins with `0x78`.
+//! creation, access lists, EIP-7702 authorizations, authorizations of access keys beside the calls,
+//! signing by one, and signing as anybody's fee payer. What a wallet signs begins with `0x76`; a fee payer's preimage begins with `0x78`.
 //!
 //! Does not protect against: a transaction that the chain refuses, such as one without calls or
 //! with an expiring nonce beyond its window. That is for whoever puts one together.
@@ -20,6 +20,7 @@
 pub mod calls;
 mod encoding;
 pub mod gas;
+pub mod keychain;
 
 use std::num::NonZeroU64;
 

@@ -9,6 +9,7 @@ import {
   concat, domainSeparator, encodeFunctionData, hashStruct, hashTypedData, keccak256, parseAbi, serializeTransaction, toHex,
 } from "viem";
 import { USDC } from "./chain.mjs";
+import { keychain } from "./keychain-vectors.mjs";
 import { headers } from "./mpp-header-vectors.mjs";
 import { Seeded } from "./seeded.mjs";
 import { mpp, tempo } from "./tempo-vectors.mjs";
@@ -202,7 +203,7 @@ function ed25519(seed) {
 
 const check = process.argv.includes("--check");
 mkdirSync(FOLDER, { recursive: true });
-const files = { eip3009: eip3009(), eip1559: eip1559(), intents: intents(), mpp: mpp(), "mpp-headers": headers(), tempo: tempo() };
+const files = { eip3009: eip3009(), eip1559: eip1559(), intents: intents(), keychain: keychain(), mpp: mpp(), "mpp-headers": headers(), tempo: tempo() };
 for (const [name, vectors] of Object.entries(files)) {
   const file = new URL(`${name}.json`, FOLDER);
   const text = `${JSON.stringify(vectors, null, 2)}\n`;

@@ -82,6 +82,8 @@ pub enum Read {
     Movement,
     /// The fate of a deposit into a channel.
     Deposit,
+    /// The fate of an access key's authorization or revocation.
+    Key,
     /// The state of a channel.
     Channel,
     /// Whether anybody took a transaction.
@@ -102,6 +104,7 @@ impl fmt::Display for Read {
             Self::Transfer => "transfer outcome",
             Self::Movement => "outcome on Tempo",
             Self::Deposit => "outcome of a deposit",
+            Self::Key => "access key outcome",
             Self::Channel => "channel state",
             Self::Broadcast => "broadcast",
         })

@@ -178,6 +178,10 @@ fn of_tempo(row: &SpendRow, outcome: TempoOutcome, fee: Option<FeeProof>) -> Fat
                 Ok(Fate::Settled(proof.with_fee(row, fee)))
             })
         }
+        TempoOutcome::KeySet { log, finality } => judged(log.transaction, finality, |at| {
+            let proof = SettledProof::access_key(row, &log, at)?;
+            Ok(Fate::Settled(proof.with_fee(row, fee)))
+        }),
         TempoOutcome::NeverMined { unseen } => {
             let proof = VoidProof::tempo(row, unseen).map(|proof| proof.with_fee(fee));
             proof.map_or(Fate::Open, Fate::Void)

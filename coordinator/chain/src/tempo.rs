@@ -1,5 +1,5 @@
-//! What became of payments on Tempo, by the logs of TIP-20 tokens and of the channel reserve
-//! (TIP-1034).
+//! What became of payments on Tempo, by the logs of TIP-20 tokens, of the channel reserve (TIP-1034)
+//! and of the AccountKeychain (TIP-1011).
 //!
 //! Promises: a transfer is found by its sender and its memo, whoever was credited, and is settled
 //! only where the log names the payee that was signed for. One that a receive policy took from its
@@ -25,6 +25,7 @@ mod channel;
 mod deposit;
 mod escrow;
 mod fee;
+mod key;
 mod lane;
 mod movement;
 mod served;
@@ -33,7 +34,9 @@ mod window;
 
 use alloy_primitives::{B256, U256};
 use serde_json::Value;
-use tercet_policy::evidence::{ChannelDeposit, ClosedChannel, NotSeen, SafeBlock, TokenMovement};
+use tercet_policy::evidence::{
+    ChannelDeposit, ClosedChannel, KeyLog, NotSeen, SafeBlock, TokenMovement,
+};
 use tercet_policy::money::Amount;
 use tercet_policy::proposal::ChainTerms;
 use tercet_policy::rows::SpendRow;
@@ -89,6 +92,14 @@ alloy_sol_types::sol! {
     }
 
     #[allow(missing_docs, reason = "the names are the contract's")]
+    interface Keychain {
+        event KeyAuthorized(
+            address indexed account, address indexed publicKey, uint8 signatureType, uint64 expiry
+        );
+        event KeyRevoked(address indexed account, address indexed publicKey);
+    }
+
+    #[allow(missing_docs, reason = "the names are the contract's")]
     interface Nonces {
         function getNonce(address account, uint256 nonceKey) external view returns (uint64);
     }
@@ -128,6 +139,13 @@ pub enum TempoOutcome {
         /// How firm that is. Nothing may be released before it is safe.
         finality: Finality,
     },
+    /// An access key was authorized or revoked.
+    KeySet {
+        /// The log.
+        log: KeyLog,
+        /// How firm that is.
+        finality: Finality,
+    },
     /// A quorum looked through every block in which it could have been mined: it is in none, or it
     /// was mined and failed, and so moved nothing.
     NeverMined {
@@ -143,7 +161,8 @@ pub enum TempoOutcome {
 }
 
 impl ChainReader {
-    /// Asks every endpoint what became of a transfer, a charge or a deposit, and concludes.
+    /// Asks every endpoint what became of a transfer, a charge, a deposit or an access key, and
+    /// concludes.
     ///
     /// # Errors
     /// [`ChainError::NoQuorum`] when nobody answers, [`ChainError::WrongChain`].
@@ -159,6 +178,9 @@ impl ChainReader {
         let window = self.window(safe, begins, marks.valid_before).await?;
         if let Some(wanted) = movement::Wanted::of(row, marks) {
             return self.movement_outcome(wanted, window, measure).await;
+        }
+        if let Some(wanted) = key::Wanted::of(row, marks) {
+            return self.key_outcome(wanted, window, measure).await;
         }
         match deposit::Wanted::of(row, marks) {
             Some(wanted) => self.deposit_outcome(wanted, window, measure).await,

@@ -16,6 +16,8 @@ mod deposits;
 mod fees;
 #[path = "tempo/hand_over.rs"]
 mod hand_over;
+#[path = "tempo/keys.rs"]
+mod keys;
 #[path = "tempo/movements.rs"]
 mod movements;
 #[path = "tempo/rows.rs"]

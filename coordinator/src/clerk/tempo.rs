@@ -89,6 +89,10 @@ fn sighting(outcome: TempoOutcome) -> Sighting {
         TempoOutcome::Ended { closed, share, finality: Finality::Safe(_), .. } => {
             Sighting::Ended { transaction: closed.transaction, block: closed.block, settled: share }
         }
+        TempoOutcome::KeySet { log, finality: Finality::Seen } => seen(log.transaction, log.block),
+        TempoOutcome::KeySet { log, finality: Finality::Safe(_) } => {
+            Sighting::Settled { transaction: log.transaction, block: log.block }
+        }
         TempoOutcome::NeverMined { unseen } => Sighting::Void {
             reason: format!(
                 "in no block from {} to {}, where its time was over",

@@ -51,8 +51,8 @@ pub(super) async fn ask(
     if signed.document.agent != *agent {
         return Err(HttpError::new(ProblemCode::Forbidden, "the intent is another agent's"));
     }
-    if matches!(signed.document.payment, Payment::X402Cancel(_)) {
-        return Err(HttpError::malformed("a cancellation pays nobody"));
+    if matches!(signed.document.payment, Payment::X402Cancel(_) | Payment::TempoAccessKey(_)) {
+        return Err(HttpError::malformed("a cancellation and an access key pay nobody"));
     }
     if body.approvals.len() > APPROVALS_MAX {
         return Err(HttpError::malformed(format!("at most {APPROVALS_MAX} approvals")));

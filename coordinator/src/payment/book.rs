@@ -9,6 +9,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use alloy_primitives::B256;
+use tercet_policy::access_key::KeyAct;
 use tercet_policy::admission::{AdmitError, Book, RecordSpend as _, Rulebook, Submission, admit};
 use tercet_policy::ask::{Ask, Facts};
 use tercet_policy::channel::{self, ChannelAct};
@@ -193,7 +194,8 @@ pub(super) fn judged(
     }
     // A book in memory can always be read.
     let facts = Facts::known_to(book, ask.agent, bench.now).map_err(|_| none())?;
-    if ask.kind != PaymentKind::MppExit || !ask.moves_nothing {
+    let for_the_stopped = matches!(ask.kind, PaymentKind::MppExit | PaymentKind::RevokeKey);
+    if !for_the_stopped || !ask.moves_nothing {
         stopped(book, bench, ask.agent)?;
     }
     let facts = Facts {
@@ -216,7 +218,7 @@ pub struct Known<'a> {
 }
 
 /// A rule that stopped the agent holds until the authority thaws it, as at the nodes; leaving a
-/// channel by force is for it, too.
+/// channel by force and revoking an access key are for it, too.
 fn stopped(book: &Book, bench: &Bench<'_>, agent: &AgentId) -> Result<(), Refusal> {
     let frozen =
         |reason: &str| Refusal::AgentFrozen { agent: agent.clone(), reason: reason.to_owned() };
@@ -296,6 +298,7 @@ pub(crate) fn row(record: &PaymentRecord) -> Option<SpendRow> {
         cancels: ask.cancels,
         hold: None,
         channel: ChannelAct::with_terms(intent, &claim.terms),
+        key: KeyAct::of(&intent.payment),
         mark: TransferMark::of(intent),
         fee: intent.payment.token_fee(),
         slot: Slot::of(intent, &claim.terms),

@@ -180,7 +180,8 @@ async fn look(app: &App, record: &PaymentRecord) -> Result<TempoSighting, ClerkE
         | Payment::MppCharge(_)
         | Payment::MppOpen(_)
         | Payment::MppTopUp(_)
-        | Payment::MppExit(_) => match tempo_wish(record) {
+        | Payment::MppExit(_)
+        | Payment::TempoAccessKey(_) => match tempo_wish(record) {
             Some(wish) if is_in_channel(record) => in_channel(app, record, &wish).await,
             Some(wish) => app.clerk().tempo(&wish).await,
             None => Ok(nothing().into()),

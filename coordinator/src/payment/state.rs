@@ -74,9 +74,10 @@ impl Kind {
     #[must_use]
     pub const fn of(payment: &Payment) -> Self {
         match payment {
-            Payment::Transfer(_) | Payment::TempoTransfer(_) | Payment::MppExit(_) => {
-                Self::Transfer
-            }
+            Payment::Transfer(_)
+            | Payment::TempoTransfer(_)
+            | Payment::MppExit(_)
+            | Payment::TempoAccessKey(_) => Self::Transfer,
             Payment::X402Exact(_) | Payment::MppCharge(_) => Self::Authorization,
             Payment::X402Cancel(_) => Self::Cancellation,
             Payment::MppOpen(_) | Payment::MppTopUp(_) => Self::Deposit,

@@ -12,6 +12,7 @@ mod preview;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use crate::access_key::AccessKeys;
 use crate::admission::{IntentRecord, RecordSpend, SlotRecord};
 use crate::channel::Channels;
 use crate::document::ContentHash;
@@ -40,6 +41,7 @@ pub struct Book {
     tripped: BTreeMap<AgentId, TripRow>,
     experience: Experience,
     channels: Channels,
+    access_keys: AccessKeys,
     ages: age::Ages,
 }
 
@@ -180,6 +182,10 @@ impl RecordSpend for Book {
         Ok(&self.channels)
     }
 
+    fn access_keys(&self) -> Result<&AccessKeys, LedgerError> {
+        Ok(&self.access_keys)
+    }
+
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
         self.health.entry(agent.clone()).or_default().refuse(at);
     }
@@ -192,6 +198,7 @@ impl RecordSpend for Book {
     fn record(&mut self, row: &SpendRow) -> Result<(), LedgerError> {
         self.ledger.record(row)?;
         self.channels.record(row);
+        self.access_keys.record(row);
         self.slots.insert(row.slot.clone(), SlotRecord::of(row));
         let payee = Payee::of(row.service.as_ref(), row.recipient);
         let payee = payee.and_then(|payee| self.experience.place(payee));

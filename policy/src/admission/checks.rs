@@ -33,10 +33,11 @@ pub(super) fn policies(rulebook: &Rulebook<'_>, proposal: &Proposal) -> Result<(
     Ok(())
 }
 
-/// Whether a payment leaves a channel by force. That brings money back to its own wallet and
-/// nowhere else, so that an agent that is stopped may do it as well.
-pub(super) fn leaves_channel(proposal: &Proposal) -> bool {
-    proposal.intent().intent().payment.leaves_channel()
+/// Whether a payment leaves a channel by force, which brings money back to its own wallet
+/// and nowhere else, or revokes an access key: an agent that is stopped may do that as well.
+pub(super) fn is_for_the_stopped(proposal: &Proposal) -> bool {
+    let payment = &proposal.intent().intent().payment;
+    payment.leaves_channel() || payment.revokes_key()
 }
 
 /// A freeze that names another agent is a mistake of the caller; stopping is the safe side.

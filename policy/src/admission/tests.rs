@@ -10,6 +10,7 @@ use crate::ledger::LedgerError;
 use crate::rows::OutcomeRow;
 use crate::rules::AuthenticPolicy;
 
+mod access_key;
 mod approvals;
 mod composition;
 mod interleaving;

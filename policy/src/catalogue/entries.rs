@@ -10,6 +10,7 @@ use crate::catalogue::Entry;
 
 const ALL: &[&str] = &["refuse", "ask", "warn"];
 const HARD: &[&str] = &["refuse", "warn"];
+const REFUSES: &[&str] = &["refuse"];
 /// What follows is said by the rule itself, so `then` is not written.
 const OWN: &[&str] = &[];
 
@@ -49,6 +50,7 @@ pub fn entries() -> Vec<Entry> {
         protocols::X402,
         protocols::MPP,
         protocols::V1_CHANNELS,
+        protocols::ACCESS_KEY,
         people::ASK,
         people::FREEZE,
         people::WHEN,

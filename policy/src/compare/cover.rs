@@ -45,6 +45,9 @@ pub(crate) fn covers(strict: &RuleKind, mild: &RuleKind) -> bool {
         (RuleKind::V1Channels(strict), RuleKind::V1Channels(mild)) => {
             strict.channels.is_subset(&mild.channels)
         }
+        (RuleKind::AccessKey(strict), RuleKind::AccessKey(mild)) => {
+            at_most(&strict.max, &mild.max) && strict.max_life <= mild.max_life
+        }
         _ => time_covers(strict, mild) || protocol_covers(strict, mild),
     }
 }

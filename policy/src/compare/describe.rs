@@ -1,7 +1,7 @@
 //! Changes in words.
 
 use crate::compare::cover::covers;
-use crate::compare::{Change, Direction, is_granting, is_version_of, named};
+use crate::compare::{Change, Direction, is_about_keys, is_granting, is_version_of, named};
 use crate::rules::{Policy, Rule, RuleKind, Then};
 
 /// Changes above the rules.
@@ -68,7 +68,7 @@ fn pair(old: &[Rule], new: &[Rule]) -> Vec<(usize, usize)> {
 fn added(rule: &Rule) -> Change {
     let grants = match rule.as_v1_channels() {
         Some(named) => !named.channels.is_empty(),
-        None => is_granting(rule),
+        None => grants(rule),
     };
     let (direction, reason) = match (grants, rule.then()) {
         (true, _) => (Direction::Loosened, "a new rule grants"),
@@ -80,7 +80,7 @@ fn added(rule: &Rule) -> Change {
 }
 
 fn removed(rule: &Rule) -> Change {
-    let (direction, reason) = match (is_granting(rule), rule.then()) {
+    let (direction, reason) = match (grants(rule), rule.then()) {
         // What refused where it did not match refuses no more, if it was the last of its kind.
         (true, _) => (Direction::Changed, "a rule that grants is gone"),
         (false, Then::Warn) => (Direction::Tightened, "a rule that only warns is gone"),
@@ -88,6 +88,10 @@ fn removed(rule: &Rule) -> Change {
         (false, Then::Refuse) => (Direction::Loosened, "a rule that refuses is gone"),
     };
     change(direction, Some(rule), None, reason.to_owned())
+}
+
+fn grants(rule: &Rule) -> bool {
+    is_granting(rule) || is_about_keys(rule)
 }
 
 fn changed(old: &Rule, new: &Rule) -> Change {

@@ -53,6 +53,20 @@ fn changes_are_told_with_their_direction() {
             false,
         ),
         ("", "  - allow: { services: [api.example] }\n", &[Loosened], true),
+        ("", "  - access_key: { max: 1 pathUSD, max_life: 7d }\n", &[Loosened], false),
+        ("  - access_key: { max: 1 pathUSD, max_life: 7d }\n", "", &[Changed], false),
+        (
+            "  - access_key: { max: 2 pathUSD, max_life: 7d }\n",
+            "  - access_key: { max: 1 pathUSD, max_life: 7d }\n",
+            &[Tightened],
+            true,
+        ),
+        (
+            "  - access_key: { max: 1 pathUSD, max_life: 6d }\n",
+            "  - access_key: { max: 1 pathUSD, max_life: 7d }\n",
+            &[Loosened],
+            false,
+        ),
         (
             "  - block: { services: [a.example, b.example] }\n",
             "  - block: { services: [a.example] }\n  - block: { services: [\"*.example\"] }\n",

@@ -7,8 +7,8 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ExitChannel, IntentId, MppChallenge, MppCharge, MppClose, MppExit, MppOpen, MppProof, MppTopUp,
-    MppVoucher, Service, Split, TempoTerms, TempoTransfer,
+    ExitChannel, IntentId, KeyStep, MppChallenge, MppCharge, MppClose, MppExit, MppOpen, MppProof,
+    MppTopUp, MppVoucher, Service, Split, TempoAccessKey, TempoTerms, TempoTransfer,
 };
 use crate::chain::Chain;
 use crate::money::Amount;
@@ -41,6 +41,8 @@ pub enum Payment {
     MppClose(MppClose),
     /// Leaves one by force.
     MppExit(MppExit),
+    /// Lets somebody's key put money into MPP channels, or takes that back.
+    TempoAccessKey(TempoAccessKey),
 }
 
 /// An ERC-20 transfer.
@@ -105,6 +107,7 @@ impl Payment {
             Self::MppVoucher(v) => v.chain,
             Self::MppClose(c) => c.chain,
             Self::MppExit(e) => e.chain,
+            Self::TempoAccessKey(k) => k.chain,
         }
     }
 
@@ -123,11 +126,12 @@ impl Payment {
             Self::MppVoucher(v) => v.channel.token,
             Self::MppClose(c) => c.channel.token,
             Self::MppExit(e) => e.token,
+            Self::TempoAccessKey(k) => k.token,
         }
     }
 
-    /// Who is paid, or can be by what is signed; nobody for a cancellation, a proof and an exit.
-    /// Of a charge with splits it is the primary payee.
+    /// Who is paid, or can be by what is signed; nobody for a cancellation, a proof, an exit and an
+    /// access key, whose holder names payees. Of a charge with splits it is the primary payee.
     #[must_use]
     pub const fn payee(&self) -> Option<Address> {
         match self {
@@ -139,7 +143,10 @@ impl Payment {
             Self::MppTopUp(t) => Some(t.channel.payee),
             Self::MppVoucher(v) => Some(v.channel.payee),
             Self::MppClose(c) => Some(c.channel.payee),
-            Self::X402Cancel(_) | Self::MppProof(_) | Self::MppExit(_) => None,
+            Self::X402Cancel(_)
+            | Self::MppProof(_)
+            | Self::MppExit(_)
+            | Self::TempoAccessKey(_) => None,
         }
     }
 
@@ -160,6 +167,15 @@ impl Payment {
         }
     }
 
+    /// Whether it takes back what an access key was let do, which only lessens what can be taken.
+    #[must_use]
+    pub const fn revokes_key(&self) -> bool {
+        match self {
+            Self::TempoAccessKey(k) => matches!(k.step, KeyStep::Revoke),
+            _ => false,
+        }
+    }
+
     /// The payees beside [`payee`](Self::payee).
     #[must_use]
     pub fn splits(&self) -> &[Split] {
@@ -169,8 +185,9 @@ impl Payment {
         }
     }
 
-    /// What leaves the wallet, a deposit as a whole; zero where nothing does: for a cancellation, a
-    /// proof, and what is signed about a deposit that is away already.
+    /// What leaves the wallet, a deposit as a whole, and of an access key all that it can ever take;
+    /// zero where nothing does: for a cancellation, a proof, what takes a key back, and what is
+    /// signed about a deposit that is away already.
     #[must_use]
     pub const fn amount(&self) -> Amount {
         match self {
@@ -180,6 +197,7 @@ impl Payment {
             Self::MppCharge(c) => c.amount,
             Self::MppOpen(o) => o.deposit,
             Self::MppTopUp(t) => t.additional,
+            Self::TempoAccessKey(k) => k.most(),
             Self::X402Cancel(_)
             | Self::MppProof(_)
             | Self::MppVoucher(_)
@@ -229,6 +247,7 @@ impl Payment {
             Self::MppOpen(o) => Some(&o.terms),
             Self::MppTopUp(t) => Some(&t.terms),
             Self::MppExit(e) => Some(&e.terms),
+            Self::TempoAccessKey(k) => Some(&k.terms),
             _ => None,
         }
     }

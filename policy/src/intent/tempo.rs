@@ -1,4 +1,5 @@
-//! What an agent asks for on Tempo: transfers, MPP charges, and the life of an MPP channel.
+//! What an agent asks for on Tempo: transfers, MPP charges, the life of an MPP channel, and keys of
+//! others that the chain lets open channels.
 //!
 //! Promises: an intent fixes every byte that is signed. It needs no account nonce
 //! ([`TempoNonce`]) and fees are bounded by ceilings, so nothing is left for a courier to choose,
@@ -12,12 +13,13 @@
 //! Does not protect against: a service that takes the money and delivers nothing. A charge is
 //! paid once; of a channel the deposit is the most that can be lost.
 
+mod access_key;
 mod session;
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
-use super::{Service, check_payee};
+use super::{CLOCK_SKEW_SECONDS_MAX, Service, check_payee};
 use crate::chain::{Asset, Chain, Family};
 use crate::intent::PaymentIntent;
 use crate::money::Amount;
@@ -25,6 +27,7 @@ use crate::refusal::{FeeField, Refusal};
 use crate::tempo::gas;
 use crate::time::UnixSeconds;
 
+pub use access_key::{KEY_PERIOD_SECONDS_MIN, KeyLimits, KeyStep, TempoAccessKey};
 pub use session::{
     ExitChannel, ExitStep, MppClose, MppExit, MppOpen, MppTopUp, MppVoucher, SESSION_SECONDS_MAX,
     V1_ESCROWS,
@@ -158,6 +161,14 @@ impl TempoTerms {
     #[must_use]
     pub fn fee(&self) -> Amount {
         gas::fee_units(self.gas_limit, self.max_fee_per_gas.base_units())
+    }
+
+    /// First second in which the chain takes a transaction on a lane: no earlier than any intent with
+    /// such an end is made, less what clocks differ by.
+    #[must_use]
+    pub const fn lane_begins(&self) -> UnixSeconds {
+        let begins = self.valid_before.minus(LANE_SECONDS_MAX).minus(CLOCK_SKEW_SECONDS_MAX);
+        if begins.0 == 0 { UnixSeconds(1) } else { begins }
     }
 }
 

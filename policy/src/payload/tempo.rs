@@ -6,7 +6,9 @@ use alloy_primitives::{Address, B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
-use crate::intent::{ExitChannel, ExitStep, IntentId, MppCharge, MppOpen, Payment, PaymentIntent};
+use crate::intent::{
+    ExitChannel, ExitStep, IntentId, KeyStep, MppCharge, MppOpen, Payment, PaymentIntent,
+};
 use crate::money::Amount;
 use crate::mpp::{
     ChannelAmount, ChannelDescriptor, ChannelId, ChannelOpening, attribution_memo, close_preimage,
@@ -14,7 +16,7 @@ use crate::mpp::{
 };
 use crate::payload::WalletSignature;
 use crate::proposal::ChainTerms;
-use crate::tempo::{Call, Fee, SignedTempo, TempoTransaction, calls};
+use crate::tempo::{Call, Fee, SignedTempo, TempoTransaction, calls, keychain};
 
 /// A signed Tempo transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -190,6 +192,10 @@ fn calls_of(intent: &PaymentIntent) -> Option<Vec<Call>> {
             (ExitChannel::V1 { escrow, channel }, ExitStep::Withdraw) => {
                 calls::withdraw_v1(*escrow, *channel)
             }
+        }],
+        Payment::TempoAccessKey(k) => vec![match &k.step {
+            KeyStep::Authorize(limits) => keychain::authorize_key(k.key, k.token, limits),
+            KeyStep::Revoke => keychain::revoke_key(k.key),
         }],
         _ => return None,
     })

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::chain::Chain;
 use crate::intent::{
-    AuthenticIntent, CLOCK_SKEW_SECONDS_MAX, EXPIRING_SEARCH_SECONDS, IntentId, LANE_SECONDS_MAX,
-    Payment, PaymentIntent, TempoNonce, TempoTerms,
+    AuthenticIntent, EXPIRING_SEARCH_SECONDS, IntentId, Payment, PaymentIntent, TempoNonce,
+    TempoTerms,
 };
 use crate::money::Amount;
 use crate::tempo::EXPIRING_NONCE_KEY;
@@ -130,7 +130,8 @@ fn tempo_terms(intent: &PaymentIntent, terms: &TempoTerms) -> ChainTerms {
     let (nonce_key, valid_after) = match terms.nonce {
         TempoNonce::Expiring => (EXPIRING_NONCE_KEY, mark_of(intent)),
         TempoNonce::Lane => {
-            (lane(chain, intent.wallet, &intent.id), lane_begin(terms.valid_before))
+            // A lane bounds no time by itself, and whoever looks for it has to know where to begin.
+            (lane(chain, intent.wallet, &intent.id), terms.lane_begins())
         }
     };
     ChainTerms::Tempo { nonce_key, valid_after, valid_before: terms.valid_before }
@@ -149,14 +150,6 @@ pub fn lane(chain: Chain, wallet: Address, intent: &IntentId) -> U256 {
     *first &= 0x7f;
     *last |= 1;
     U256::from_be_bytes(key)
-}
-
-/// When the chain takes a transaction on a lane at the earliest: a lane bounds no time by itself,
-/// and whoever looks for the transaction has to know where to begin. No earlier than any intent
-/// with such an end is made, less what clocks differ by.
-fn lane_begin(valid_before: UnixSeconds) -> UnixSeconds {
-    let begin = valid_before.minus(LANE_SECONDS_MAX).minus(CLOCK_SKEW_SECONDS_MAX);
-    begin.max(UnixSeconds(1))
 }
 
 /// A second of the last half year before the intent's making. The chain refuses the second of two

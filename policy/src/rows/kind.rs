@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::intent::Payment;
+use crate::intent::{KeyStep, Payment};
 
 /// The kind of a payment, without its particulars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,6 +30,10 @@ pub enum PaymentKind {
     MppClose,
     /// A step of leaving a channel by force.
     MppExit,
+    /// What the chain lets somebody's key put into channels.
+    AccessKey,
+    /// The end of that.
+    RevokeKey,
 }
 
 impl PaymentKind {
@@ -37,7 +41,9 @@ impl PaymentKind {
     #[must_use]
     pub const fn protocol(self) -> Protocol {
         match self {
-            Self::Transfer | Self::TempoTransfer => Protocol::Transfer,
+            Self::Transfer | Self::TempoTransfer | Self::AccessKey | Self::RevokeKey => {
+                Protocol::Transfer
+            }
             Self::X402Exact | Self::X402Cancel => Protocol::X402,
             Self::MppCharge
             | Self::MppProof
@@ -64,12 +70,14 @@ impl PaymentKind {
             | Self::TempoTransfer
             | Self::MppCharge
             | Self::MppOpen
-            | Self::MppTopUp => true,
+            | Self::MppTopUp
+            | Self::AccessKey => true,
             Self::X402Cancel
             | Self::MppProof
             | Self::MppVoucher
             | Self::MppClose
-            | Self::MppExit => false,
+            | Self::MppExit
+            | Self::RevokeKey => false,
         }
     }
 
@@ -88,6 +96,10 @@ impl PaymentKind {
             Payment::MppVoucher(_) => Self::MppVoucher,
             Payment::MppClose(_) => Self::MppClose,
             Payment::MppExit(_) => Self::MppExit,
+            Payment::TempoAccessKey(k) => match k.step {
+                KeyStep::Authorize(_) => Self::AccessKey,
+                KeyStep::Revoke => Self::RevokeKey,
+            },
         }
     }
 }

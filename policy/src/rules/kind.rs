@@ -2,8 +2,9 @@
 
 use crate::rows::Protocol;
 use crate::rules::{
-    Allow, AskWhen, Blackout, Block, CountryRule, Dates, Freeze, Hours, Judgement, Limit,
-    MaxAmount, MaxFee, MaxShareOfBalance, Mpp, PayeePinning, PriceCeiling, Rate, Trust, V1Channels,
+    AccessKey, Allow, AskWhen, Blackout, Block, CountryRule, Dates, Freeze, Hours, Judgement,
+    Limit, MaxAmount, MaxFee, MaxShareOfBalance, Mpp, PayeePinning, PriceCeiling, Rate, Trust,
+    V1Channels,
     View, When, X402,
 };
 
@@ -48,6 +49,8 @@ pub enum RuleKind {
     Mpp(Mpp),
     /// The MPP channels of older contracts that may be left.
     V1Channels(V1Channels),
+    /// What an access key may be let take.
+    AccessKey(AccessKey),
     /// What has to hold of the payment.
     When(Box<When>),
 }
@@ -77,6 +80,7 @@ impl RuleKind {
             Self::X402(rule) => rule.word(),
             Self::Mpp(rule) => rule.word(),
             Self::V1Channels(_) => "v1_channels",
+            Self::AccessKey(_) => "access_key",
             Self::When(_) => "when",
         }
     }
@@ -102,6 +106,7 @@ impl RuleKind {
             Self::X402(rule) => rule.judge(view),
             Self::Mpp(rule) => rule.judge(view),
             Self::V1Channels(rule) => rule.judge(view),
+            Self::AccessKey(rule) => rule.judge(view),
             Self::When(rule) => rule.judge(view),
         }
     }

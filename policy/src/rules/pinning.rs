@@ -34,6 +34,10 @@ impl PayeePinning {
 
 /// How who is paid stands to those who were.
 pub(super) fn pinned(view: &View<'_>) -> Pinned {
+    // Whom the holder of an access key pays, nobody knows yet.
+    if view.ask.access_key.is_some() {
+        return Pinned::New;
+    }
     // Whoever is paid nothing is nobody new.
     let Some(recipient) = view.ask.recipient else { return Pinned::Known };
     view.facts.ledger.pinned(view.subject(), view.ask.service, recipient)

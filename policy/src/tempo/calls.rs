@@ -72,6 +72,15 @@ mod escrow {
     }
 }
 
+/// What the payer of a channel calls at the reserve: to open it, to pay more in, to ask for its end
+/// and to take back the rest.
+pub(super) const PAYER_CALLS: [[u8; 4]; 4] = [
+    reserve::openCall::SELECTOR,
+    reserve::topUpCall::SELECTOR,
+    reserve::requestCloseCall::SELECTOR,
+    reserve::withdrawCall::SELECTOR,
+];
+
 /// `transfer(to, amount)` of a TIP-20 token.
 #[must_use]
 pub fn transfer(token: Address, to: Address, amount: Amount) -> Call {
@@ -166,7 +175,7 @@ pub fn withdraw_v1(escrow: Address, channel: ChannelId) -> Call {
     call(escrow, &escrow::withdrawCall { channelId: channel.into() })
 }
 
-fn call(to: Address, call: &impl SolCall) -> Call {
+pub(super) fn call(to: Address, call: &impl SolCall) -> Call {
     Call { to, input: call.abi_encode().into() }
 }
 

@@ -5,7 +5,8 @@
 //! state, or by a node that prices it otherwise, is the usual reason for a payment that runs out
 //! of gas. Gas that is not used is not paid for, so a wide limit costs nothing but the balance
 //! that must be there for it. With [`MAX_FEE_PER_GAS`], each limit but that of a charge with
-//! many splits stays within what sponsors of the official SDKs agree to pay.
+//! many splits, and that of an access key, stays within what sponsors of the official SDKs agree to
+//! pay.
 //!
 //! Refuses: nothing.
 //!
@@ -42,6 +43,11 @@ pub const TOP_UP_GAS: u64 = FIRST_NONCE_GAS + 850_000;
 pub const REQUEST_CLOSE_GAS: u64 = FIRST_NONCE_GAS + 400_000;
 /// Taking back the rest of a channel: 80,000, and new slots where the payer had come to nothing.
 pub const WITHDRAW_GAS: u64 = FIRST_NONCE_GAS + 850_000;
+/// Authorizing an access key: sixteen new slots at the most (the key, its limit and its period, and
+/// the lists and places of one target and four selectors), and what is read and written again.
+pub const AUTHORIZE_KEY_GAS: u64 = FIRST_NONCE_GAS + 16 * NEW_SLOT_GAS + 750_000;
+/// Revoking one: its slot is there.
+pub const REVOKE_KEY_GAS: u64 = FIRST_NONCE_GAS + 350_000;
 
 /// Most attodollars per gas that we offer: twice the ceiling of Tempo's base fee (12e9 since T7,
 /// and 20e9 fixed before), below the 41e9 of the SDKs so that [`SPONSORED_GAS_MAX`] at this
@@ -80,7 +86,14 @@ pub const fn fee_units(gas_limit: u64, max_fee_per_gas: u128) -> Amount {
     Amount::from_base_units(units)
 }
 
-/// Every kind of transaction but a charge with splits can be sponsored.
+/// What our side pays for itself is within the ceiling of a fee.
+const _: () = {
+    let fee = fee_units(AUTHORIZE_KEY_GAS, MAX_FEE_PER_GAS);
+    assert!(AUTHORIZE_KEY_GAS <= TRANSACTION_GAS_MAX && fee.base_units() <= FEE_UNITS_MAX);
+};
+
+/// Every kind of transaction that a service brings to the chain can be sponsored, but for a charge
+/// with splits.
 const _: () = {
     let limits = [TRANSFER_GAS, OPEN_GAS, TOP_UP_GAS, REQUEST_CLOSE_GAS, WITHDRAW_GAS];
     let mut rest: &[u64] = &limits;
@@ -118,7 +131,7 @@ mod tests {
     }
 
     /// The largest of Tempo's own snapshots for each kind (T5 to T8), with 13,000 for an expiring
-    /// nonce or 250,000 for the first of a lane.
+    /// nonce or 250,000 for the first of a lane; for access keys what anvil takes at T4.
     #[test]
     fn the_limits_are_above_the_worst_that_tempo_measured() {
         let measured = [
@@ -127,6 +140,8 @@ mod tests {
             (TOP_UP_GAS, 48_880 + 2 * NEW_SLOT_GAS),
             (REQUEST_CLOSE_GAS, 30_323),
             (WITHDRAW_GAS, 80_913 + 2 * NEW_SLOT_GAS),
+            (AUTHORIZE_KEY_GAS, 3_309_744),
+            (REVOKE_KEY_GAS, 28_244),
         ];
         for (limit, gas) in measured {
             assert!(gas + FIRST_NONCE_GAS < limit, "{limit}");

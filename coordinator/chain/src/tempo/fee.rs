@@ -49,6 +49,9 @@ impl ChainReader {
             TempoOutcome::Moved { ref movement, finality: Finality::Safe(at) } => {
                 self.fee_of(row, movement.transaction, at).await
             }
+            TempoOutcome::KeySet { log, finality: Finality::Safe(at) } => {
+                self.fee_of(row, log.transaction, at).await
+            }
             TempoOutcome::Ended { put, finality: Finality::Safe(at), .. } => {
                 self.fee_of(row, put, at).await
             }

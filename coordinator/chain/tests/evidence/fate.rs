@@ -43,6 +43,7 @@ fn row(
         session: None,
         hold: None,
         channel: None,
+        key: None,
         mark: None,
         fee: None,
         policies: tercet_policy::rows::PolicyEpochs::default(),

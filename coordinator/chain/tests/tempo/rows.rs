@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256, address, keccak256};
 use serde_json::{Value, json};
+use tercet_policy::access_key::KeyAct;
 use tercet_policy::chain::{Chain, PATH_USD};
 use tercet_policy::channel::ChannelAct;
 use tercet_policy::document::ContentHash;
@@ -60,6 +61,7 @@ fn row(kind: PaymentKind, intent: u8, amount: u64, at: UnixSeconds) -> SpendRow 
         service: None,
         cancels: None,
         channel: None,
+        key: None,
         mark: None,
         fee: None,
         slot: Slot::TempoLane { wallet, chain, nonce_key: U256::from(intent) },
@@ -80,6 +82,18 @@ fn row(kind: PaymentKind, intent: u8, amount: u64, at: UnixSeconds) -> SpendRow 
 pub(crate) fn transfer(intent: u8, amount: u64, at: UnixSeconds) -> SpendRow {
     let mark = Some(TransferMark { memo: MEMO, amount: units(amount) });
     SpendRow { mark, ..row(PaymentKind::TempoTransfer, intent, amount, at) }
+}
+
+/// The authorization of [`OTHER`] as an access key that can take so much in all.
+pub(crate) fn access_key(intent: u8, amount: u64, at: UnixSeconds) -> SpendRow {
+    let key = Some(KeyAct::Authorize { key: OTHER, expires_at: at.plus(86_400) });
+    SpendRow { key, recipient: None, ..row(PaymentKind::AccessKey, intent, amount, at) }
+}
+
+/// Its revocation.
+pub(crate) fn revocation(intent: u8, at: UnixSeconds) -> SpendRow {
+    let key = Some(KeyAct::Revoke { key: OTHER });
+    SpendRow { key, recipient: None, ..row(PaymentKind::RevokeKey, intent, 0, at) }
 }
 
 fn descriptor() -> ChannelDescriptor {

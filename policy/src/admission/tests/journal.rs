@@ -37,6 +37,9 @@ impl RecordSpend for Broken {
     fn channels(&self) -> Result<&Channels, String> {
         self.check("channels", self.inner.channels())
     }
+    fn access_keys(&self) -> Result<&AccessKeys, String> {
+        self.check("access_keys", self.inner.access_keys())
+    }
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {
         self.inner.refused(agent, at);
     }
@@ -52,7 +55,9 @@ impl RecordSpend for Broken {
 
 #[test]
 fn a_journal_that_fails_means_no() {
-    for part in ["intent", "slot", "ledger", "health", "tripped", "experience", "record"] {
+    for part in
+        ["intent", "slot", "ledger", "health", "tripped", "experience", "access_keys", "record"]
+    {
         let mut journal = Broken { inner: Book::new(), part };
         let proposal = proposal(1, x402(10, VENDOR, OTHER), NOW);
         let admitted = admit_while(&allowing(), None, proposal, NOW, &mut journal);

@@ -1,6 +1,6 @@
-//! Rules about x402 and MPP.
+//! Rules about x402, MPP and access keys.
 
-use super::{ALL, OWN, PROTOCOLS};
+use super::{ALL, OWN, PROTOCOLS, REFUSES};
 use crate::catalogue::Entry;
 
 pub(super) const X402: Entry = Entry {
@@ -72,4 +72,24 @@ ask for its end and take the deposit back (`tercet session exit`).
 - A policy has one such rule. Take a channel from the list when it is left.",
     example: "\
 - v1_channels: [\"0x3f8a1c0de94b7265d0c1a2b3e4f5968778695a4b3c2d1e0f00112233445566aa\"]",
+};
+
+pub(super) const ACCESS_KEY: Entry = Entry {
+    word: "access_key",
+    group: PROTOCOLS,
+    summary: "Most that Tempo may let an access key of the wallet put into MPP channels. It grants \
+              such a key, and nothing else does.",
+    fields: &[
+        ("max", "highest limit of a period, or of a key without one"),
+        ("max_life", "how long it may last"),
+    ],
+    outcomes: REFUSES,
+    covers: &[],
+    notes: "What all periods of a key come to is the amount of the payment: it counts as spent, in \
+            full and for good, when the key is authorized, for `max_amount`, `limit` and every other \
+            rule about amounts. Such a key has no payee: rules that need one refuse it or ask. A \
+            policy whose `allow` rules name services or recipients refuses it without this rule. \
+            Revoking a key asks no rule. `SECURITY.md` says what the chain bounds then and what it \
+            does not.",
+    example: "- access_key: { max: 20 pathUSD, max_life: 7d }",
 };

@@ -91,6 +91,9 @@ pub(super) struct RuleFile {
     #[serde(default)]
     #[schemars(schema_with = "schema::list")]
     v1_channels: Option<ListFile>,
+    /// What an access key may be let take.
+    #[serde(default)]
+    access_key: Option<protocols::AccessKeyFile>,
     /// What has to hold of the payment: a Cedar expression over `resource` and `context`.
     #[serde(default)]
     when: Option<String>,
@@ -121,6 +124,9 @@ pub(super) fn read(
 
 /// What follows; some rules say so themselves, and what is hard is not put to anybody.
 fn read_then(file: &RuleFile) -> Result<Then, String> {
+    if file.access_key.is_some() && matches!(file.then, Some(Then::Ask | Then::Warn)) {
+        return Err("access_key refuses what it does not grant".to_owned());
+    }
     match (own(file), file.then, hard(file)) {
         (None, Some(Then::Ask), Some(word)) => {
             Err(format!("{word} refuses or warns; nobody is asked past it"))
@@ -214,6 +220,7 @@ fn read_kinds(
     entries.extend(file.mpp.map(protocols::MppFile::read).transpose()?);
     let left = |list| protocols::read_v1(&list, lists).map(|kind| vec![kind]);
     entries.extend(file.v1_channels.map(left).transpose()?);
+    entries.extend(file.access_key.map(|key| vec![key.read()]));
     if let Some(expression) = file.when {
         let condition = Condition::parse(&expression, context).map_err(|bad| bad.to_string())?;
         entries.push(vec![RuleKind::When(Box::new(When(condition)))]);

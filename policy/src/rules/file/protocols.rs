@@ -1,4 +1,5 @@
-//! Rules about x402 and MPP, as they are written. Each key is a rule of its own.
+//! Rules about x402, MPP and access keys, as they are written. Of the first two each key is a rule
+//! of its own.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,9 @@ use crate::ask::{MppIntent, MppMethod, VoucherSigner};
 use crate::declared::{HttpMethod, PaymentFlow};
 use crate::rules::file::lists::{ListFile, Lists};
 use crate::rules::file::schema;
-use crate::rules::{Length, Money, Mpp, RuleKind, Scheme, TransferMethod, V1Channels, X402, v1};
+use crate::rules::{
+    AccessKey, Length, Money, Mpp, RuleKind, Scheme, TransferMethod, V1Channels, X402, v1,
+};
 
 /// What an x402 payment may be like.
 #[derive(Deserialize, JsonSchema)]
@@ -78,6 +81,25 @@ pub(super) struct MppFile {
     #[serde(default)]
     #[schemars(schema_with = "schema::voucher_signer")]
     voucher_signer: Option<VoucherSigner>,
+}
+
+/// What an access key may be let take.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccessKeyFile {
+    /// Highest limit of a period.
+    #[schemars(schema_with = "schema::money")]
+    max: Money,
+    /// How long it may last.
+    #[schemars(schema_with = "schema::length")]
+    max_life: Length,
+}
+
+impl AccessKeyFile {
+    pub(super) fn read(self) -> RuleKind {
+        let Self { max, max_life } = self;
+        RuleKind::AccessKey(AccessKey { max, max_life })
+    }
 }
 
 impl X402File {

@@ -306,7 +306,7 @@ fn ends_before_people(intent: &PaymentIntent) -> Option<UnixSeconds> {
 /// Whether the coordinator brings it to the chain. The operator's node hands such a transaction to
 /// the coordinator and answers nothing that a part could be joined with: it is signed in rounds.
 const fn is_brought_by_coordinator(payment: &Payment) -> bool {
-    matches!(payment, Payment::MppExit(_) | Payment::TempoTransfer(_))
+    matches!(payment, Payment::MppExit(_) | Payment::TempoTransfer(_) | Payment::TempoAccessKey(_))
 }
 
 /// What a ticket brings was signed in rounds.

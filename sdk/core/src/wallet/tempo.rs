@@ -3,18 +3,19 @@
 //! The chain's reader is asked with the row that a signer's journal has of a payment; here it is
 //! made of what the purchase's own journal holds.
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use tercet_chain::{Finality as ChainFinality, TempoOutcome};
+use tercet_policy::access_key::KeyAct;
 use tercet_policy::chain::Chain;
 use tercet_policy::channel::ChannelAct;
 use tercet_policy::document::ContentHash;
-use tercet_policy::evidence::TokenMovement;
 use tercet_policy::intent::{IntentId, PaymentIntent};
 use tercet_policy::mpp::ChannelId;
 use tercet_policy::party::AgentId;
 use tercet_policy::proposal::{ChainTerms, Slot, tempo_terms_of};
 use tercet_policy::rows::{PaymentKind, PolicyEpochs, SpendRow, TransferMark};
 use tercet_policy::tempo::EXPIRING_NONCE_KEY;
+use tercet_policy::tempo::keychain::ACCOUNT_KEYCHAIN;
 
 use super::ChainEvidence;
 use super::evidence::unavailable;
@@ -43,12 +44,9 @@ impl ChainEvidence {
         let outcome = self.reader(row.chain)?.tempo_outcome(row).await.map_err(unavailable)?;
         match outcome {
             TempoOutcome::Moved { movement, finality } => {
-                let settlement = self.place(row.chain, &movement).await?;
-                let finality = match finality {
-                    ChainFinality::Seen => Finality::Seen,
-                    ChainFinality::Safe(_) => Finality::Safe,
-                };
-                Ok(Fate::Settled { settlement, finality })
+                let at = (movement.token, movement.memo);
+                let settlement = self.place(row.chain, movement.transaction, at).await?;
+                Ok(Fate::Settled { settlement, finality: firmness(finality) })
             }
             TempoOutcome::NeverMined { unseen } => Ok(Fate::Void {
                 cause: format!("in no block up to safe block {}", unseen.to.number),
@@ -60,6 +58,26 @@ impl ChainEvidence {
             }
             _ => Ok(Fate::Open),
         }
+    }
+
+    /// What became of an access key's authorization or revocation.
+    pub(super) async fn access_key_fate(
+        &self,
+        intent: &PaymentIntent,
+    ) -> Result<Fate, EvidenceUnavailable> {
+        let row = key_row(intent)?;
+        let outcome = self.reader(row.chain)?.tempo_outcome(&row).await.map_err(unavailable)?;
+        Ok(match outcome {
+            TempoOutcome::KeySet { log, finality } => {
+                let at = (ACCOUNT_KEYCHAIN, log.key.into_word());
+                let settlement = self.place(row.chain, log.transaction, at).await?;
+                Fate::Settled { settlement, finality: firmness(finality) }
+            }
+            TempoOutcome::NeverMined { unseen } => {
+                Fate::Void { cause: format!("in no block up to safe block {}", unseen.to.number) }
+            }
+            _ => Fate::Open,
+        })
     }
 
     /// What became of a deposit.
@@ -99,27 +117,34 @@ impl ChainEvidence {
         })
     }
 
-    /// Where a movement is: the log with its memo, inside its transaction.
+    /// Where it is in a transaction: the log of a contract with what tells it apart, a memo or a key.
     async fn place(
         &self,
         chain: Chain,
-        movement: &TokenMovement,
+        transaction: B256,
+        (contract, topic): (Address, B256),
     ) -> Result<Settlement, EvidenceUnavailable> {
-        let found = self.reader(chain)?.receipt(movement.transaction).await.map_err(unavailable)?;
+        let found = self.reader(chain)?.receipt(transaction).await.map_err(unavailable)?;
         let gone = || EvidenceUnavailable { detail: "the transaction is not shown".to_owned() };
         let receipt = found.ok_or_else(gone)?;
-        let has_memo = |topics: &[B256]| topics.contains(&movement.memo);
         let log = receipt
             .logs
             .iter()
-            .find(|log| log.log.address == movement.token && has_memo(log.log.topics()))
+            .find(|log| log.log.address == contract && log.log.topics().contains(&topic))
             .ok_or_else(gone)?;
         Ok(Settlement {
-            transaction: movement.transaction,
+            transaction,
             block_number: receipt.block_number,
             block_hash: receipt.block_hash,
             log_index: log.index,
         })
+    }
+}
+
+const fn firmness(finality: ChainFinality) -> Finality {
+    match finality {
+        ChainFinality::Seen => Finality::Seen,
+        ChainFinality::Safe(_) => Finality::Safe,
     }
 }
 
@@ -150,6 +175,7 @@ fn charge_row(asked: &Authorized) -> Result<SpendRow, EvidenceUnavailable> {
         hold: None,
         cancels: None,
         channel: None,
+        key: None,
         mark: Some(TransferMark { memo: asked.nonce, amount: asked.value }),
         fee: None,
         slot,
@@ -166,6 +192,12 @@ fn charge_row(asked: &Authorized) -> Result<SpendRow, EvidenceUnavailable> {
 fn transfer_row(intent: &PaymentIntent) -> Result<SpendRow, EvidenceUnavailable> {
     let mark = TransferMark::of(intent).ok_or_else(|| no_row("no transfer"))?;
     Ok(SpendRow { mark: Some(mark), ..transaction_row(intent)? })
+}
+
+/// What is done about an access key, as the reader asks for it.
+fn key_row(intent: &PaymentIntent) -> Result<SpendRow, EvidenceUnavailable> {
+    let key = KeyAct::of(&intent.payment).ok_or_else(|| no_row("no access key"))?;
+    Ok(SpendRow { key: Some(key), ..transaction_row(intent)? })
 }
 
 /// A deposit as the reader asks for it.

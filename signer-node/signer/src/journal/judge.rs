@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tercet_policy::access_key::AccessKeys;
 use tercet_policy::admission::{
     AdmitError, IntentRecord, RecordSpend, Reserved, Rulebook, SlotRecord, Submission, admit,
 };
@@ -194,6 +195,10 @@ impl RecordSpend for Draft<'_> {
 
     fn channels(&self) -> Result<&Channels, JournalError> {
         Ok(self.state.book.channels()?)
+    }
+
+    fn access_keys(&self) -> Result<&AccessKeys, JournalError> {
+        Ok(self.state.book.access_keys()?)
     }
 
     fn refused(&mut self, agent: &AgentId, at: UnixSeconds) {

@@ -204,6 +204,7 @@ impl<'a> Trial<'a> {
             session: ask.session.cloned(),
             hold: None,
             channel: None,
+            key: None,
             mark: None,
             fee: None,
             cancels: None,
