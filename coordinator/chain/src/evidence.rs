@@ -116,7 +116,7 @@ impl ChainReader {
                 let fee = self.tempo_fee(row, &outcome).await;
                 Ok(of_tempo(row, outcome, fee))
             }
-            (PaymentKind::MppExit, _, ChainTerms::Tempo { .. }, _) => {
+            (PaymentKind::MppExit | PaymentKind::RevokeKey, _, ChainTerms::Tempo { .. }, _) => {
                 Ok(self.tempo_step_fee(row).await.map_or(Fate::Open, Fate::Charged))
             }
             _ => Ok(Fate::Open),

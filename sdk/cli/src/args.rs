@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. No behaviour.
 
+mod fence;
 mod operate;
 mod policy;
 
@@ -14,6 +15,7 @@ use url::Url;
 
 use crate::exit::EXIT_TABLE;
 
+pub use fence::{Fence, FenceAuthorize, FenceRevoke};
 pub use operate::{Answering, Budgets, ExitWord, Payment, Registry, Session, SessionExit};
 pub use policy::{Backtest, Check, Diff, Explain, PayKind, Policy, Prove, Test};
 
@@ -58,6 +60,9 @@ pub enum Command {
     Fetch(Fetch),
     /// Send USDC on Base, or a stablecoin on Tempo.
     Transfer(Transfer),
+    /// Let a key open MPP channels on Tempo within bounds that the chain enforces, or end that.
+    #[command(subcommand)]
+    Fence(Fence),
     /// Look at payments, and answer where a policy asks people.
     #[command(subcommand)]
     Payment(Payment),

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod authority;
 pub mod budgets;
 pub mod doctor;
+pub mod fence;
 pub mod init;
 pub mod node;
 pub mod pay;

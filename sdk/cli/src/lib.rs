@@ -42,6 +42,7 @@ pub async fn run(args: Args, console: &Console) -> Result<Answer, CliError> {
         Command::Transfer(transfer) => {
             Box::pin(command::pay::transfer(transfer, &args, console)).await
         }
+        Command::Fence(command) => Box::pin(command::fence::run(command, &args, console)).await,
         Command::Payment(command) => command::payment::run(command, &args).await,
         Command::Session(command) => Box::pin(command::session::run(command, &args)).await,
         Command::Budgets(asked) => command::budgets::run(asked, &args).await,

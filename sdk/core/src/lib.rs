@@ -45,7 +45,7 @@ pub use declare::Declaration;
 pub use error::{Declined, Error};
 pub use receipt::Receipt;
 pub use rules::FetchRules;
-pub use wallet::{Paid, Wallet, WalletConfig};
+pub use wallet::{Fence, Paid, Wallet, WalletConfig};
 
 #[cfg(test)]
 mod fixture;

@@ -14,6 +14,7 @@
 mod config;
 mod evidence;
 mod exit;
+mod fence;
 #[cfg(test)]
 mod fixture;
 mod house;
@@ -40,6 +41,7 @@ use tercet_signer_node::Readiness;
 pub use self::config::{Housing, RULES_FILE, WalletConfig};
 pub use self::evidence::ChainEvidence;
 pub use self::exit::{V1_GRACE_SECONDS, V1Exit};
+pub use self::fence::Fence;
 pub use self::pay::{PAYMENT_SECONDS_MAX, Paid};
 
 use self::house::House;

@@ -37,7 +37,7 @@ const MINING_SECONDS: u64 = 120;
 /// What came of an intent.
 #[derive(Debug)]
 pub enum Paid {
-    /// A transfer: its receipt.
+    /// A transfer, or what was done about an access key: its receipt.
     Transfer(Box<Receipt>),
     /// An x402 authorization: a bearer instrument, to be handed to whom it is for and to nobody
     /// else.
@@ -59,7 +59,7 @@ impl Wallet {
         to: Address,
         price: &Price,
     ) -> Result<Receipt, Error> {
-        self.pay_transfer(self.draft_transfer(chain, to, price, None)?).await
+        self.pay_brought(self.draft_transfer(chain, to, price, None)?).await
     }
 
     /// [`Wallet::transfer`] on Tempo with a memo of the caller's own, which the chain shows to
@@ -74,10 +74,11 @@ impl Wallet {
         price: &Price,
         memo: B256,
     ) -> Result<Receipt, Error> {
-        self.pay_transfer(self.draft_transfer(chain, to, price, Some(memo))?).await
+        self.pay_brought(self.draft_transfer(chain, to, price, Some(memo))?).await
     }
 
-    async fn pay_transfer(&self, intent: PaymentIntent) -> Result<Receipt, Error> {
+    /// Pays what the coordinator brings to the chain.
+    pub(super) async fn pay_brought(&self, intent: PaymentIntent) -> Result<Receipt, Error> {
         match self.pay(intent).await? {
             Paid::Transfer(receipt) => Ok(*receipt),
             _ => Err(another_kind()),
@@ -97,7 +98,12 @@ impl Wallet {
         price: &Price,
         memo: Option<B256>,
     ) -> Result<PaymentIntent, Error> {
-        let mut intent = self.draft(transfer_of(chain, to, price, memo, SystemClock.now())?)?;
+        self.draft_brought(transfer_of(chain, to, price, memo, SystemClock.now())?)
+    }
+
+    /// An intent that nobody signs any more when there is no time left to mine it.
+    pub(super) fn draft_brought(&self, payment: Payment) -> Result<PaymentIntent, Error> {
+        let mut intent = self.draft(payment)?;
         if let Some(ends) = intent.payment.valid_before() {
             intent.expires_at = ends.minus(MINING_SECONDS);
         }
@@ -132,7 +138,7 @@ impl Wallet {
         let id = intent.id;
         let of_payer = |error| Error::of_payer(id, error);
         let signed = self.payer.sign(intent).await.map_err(of_payer)?;
-        if matches!(signed.document.payment, Payment::Transfer(_) | Payment::TempoTransfer(_)) {
+        if is_followed(&signed.document.payment) {
             self.wait_connected(Duration::from_secs(PAYMENT_SECONDS_MAX)).await?;
             let receipt = self.followed().to_its_end(signed).await?;
             return Ok(Paid::Transfer(Box::new(receipt)));
@@ -150,6 +156,11 @@ impl Wallet {
     fn followed(&self) -> Followed<'_> {
         Followed { client: &self.client, node: &*self.house.node, chain: &*self.evidence }
     }
+}
+
+/// Whether the coordinator brings it to the chain and nobody hands it back.
+const fn is_followed(payment: &Payment) -> bool {
+    matches!(payment, Payment::Transfer(_) | Payment::TempoTransfer(_) | Payment::TempoAccessKey(_))
 }
 
 fn another_kind() -> Error {

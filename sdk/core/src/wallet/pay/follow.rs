@@ -31,7 +31,7 @@ const LOOK_MS: u64 = 300;
 #[async_trait]
 pub(super) trait TransferEvidence: Send + Sync {
     /// The transfer of an intent, if it is shown. On Base it is looked for in the transaction that
-    /// is named; on Tempo its memo finds it, whatever is named.
+    /// is named; on Tempo its memo finds it, whatever is named, and an access key is found by itself.
     async fn transfer(
         &self,
         intent: &PaymentIntent,
@@ -57,11 +57,16 @@ impl TransferEvidence for ChainEvidence {
                 let shown = self.transfer_in(transfer.chain, named, &expected).await?;
                 Ok(shown.map(|settlement| (settlement, Finality::Seen)))
             }
-            _ => Ok(match self.tempo_transfer_fate(intent).await? {
-                Fate::Settled { settlement, finality } => Some((settlement, finality)),
-                Fate::Void { .. } | Fate::Open => None,
-            }),
+            Payment::TempoAccessKey(_) => Ok(settled(self.access_key_fate(intent).await?)),
+            _ => Ok(settled(self.tempo_transfer_fate(intent).await?)),
         }
+    }
+}
+
+fn settled(fate: Fate) -> Option<(Settlement, Finality)> {
+    match fate {
+        Fate::Settled { settlement, finality } => Some((settlement, finality)),
+        Fate::Void { .. } | Fate::Open => None,
     }
 }
 
