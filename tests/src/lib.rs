@@ -3,6 +3,7 @@
 //! They need the programs (`cargo build --workspace --bins`) and the peers (`make setup`);
 //! `make test` sees to both.
 
+pub mod access_key;
 pub mod chain;
 pub mod cluster;
 pub mod cost;

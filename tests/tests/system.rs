@@ -36,6 +36,7 @@ mod system {
     mod slate;
     mod stock;
     mod strangers;
+    mod tempo_fence;
     mod tempo_house;
     mod tempo_testbed;
     mod tempo_transfer;
