@@ -4,8 +4,7 @@ use crate::rows::Protocol;
 use crate::rules::{
     AccessKey, Allow, AskWhen, Blackout, Block, CountryRule, Dates, Freeze, Hours, Judgement,
     Limit, MaxAmount, MaxFee, MaxShareOfBalance, Mpp, PayeePinning, PriceCeiling, Rate, Trust,
-    V1Channels,
-    View, When, X402,
+    V1Channels, View, When, X402,
 };
 
 /// What a rule demands.

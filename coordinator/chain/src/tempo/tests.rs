@@ -34,6 +34,7 @@ fn word(outcome: &TempoOutcome) -> (&'static str, bool) {
         TempoOutcome::Diverted { .. } => ("diverted", false),
         TempoOutcome::InChannel { finality, .. } => ("in channel", safe(finality)),
         TempoOutcome::Ended { finality, .. } => ("ended", safe(finality)),
+        TempoOutcome::KeySet { finality, .. } => ("key set", safe(finality)),
         TempoOutcome::NeverMined { .. } => ("never mined", true),
         TempoOutcome::Pending { .. } => ("pending", false),
     }
