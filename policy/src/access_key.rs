@@ -1,7 +1,7 @@
 //! What a journal knows of the access keys it let be authorized, and when one may be revoked.
 //!
 //! Promises: a key is revoked only where this journal admitted that it be authorized, for the same
-//! wallet on the same chain, and once in [`EXIT_PAUSE_SECONDS`] at most: that costs a fee and asks no
+//! wallet on the same chain, and once in [`REVOKE_PAUSE_SECONDS`] at most: that costs a fee and asks no
 //! rule, so that it can be done for an agent that is stopped. Keys whose time is over are forgotten.
 //!
 //! Does not protect against: a key in the time until the chain has taken its revocation. What it can
@@ -13,12 +13,14 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
-use crate::channel::EXIT_PAUSE_SECONDS;
 use crate::intent::{IntentId, KeyStep, Payment, PaymentIntent};
-use crate::proposal::ChainTerms;
 use crate::refusal::Refusal;
 use crate::rows::SpendRow;
 use crate::time::UnixSeconds;
+
+/// Shortest time between two revocations of one key, in seconds. A second one changes nothing on the
+/// chain and costs little; one that a node missed is not to keep the next waiting for long.
+pub const REVOKE_PAUSE_SECONDS: u64 = 120;
 
 /// What an admitted payment does about an access key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +92,7 @@ impl AccessKeys {
             }
             KeyAct::Revoke { .. } => {
                 if let Some(known) = self.all.get_mut(&place) {
-                    known.revoked = Some((row.intent, next_after(row)));
+                    known.revoked = Some((row.intent, row.at.plus(REVOKE_PAUSE_SECONDS)));
                 }
             }
         }
@@ -112,13 +114,4 @@ impl AccessKeys {
             _ => Ok(()),
         }
     }
-}
-
-/// When a key may be revoked again: once the transaction that does is over, and after a pause.
-fn next_after(row: &SpendRow) -> UnixSeconds {
-    let ends = match row.terms {
-        ChainTerms::Tempo { valid_before, .. } => valid_before,
-        _ => row.at,
-    };
-    ends.max(row.at.plus(EXIT_PAUSE_SECONDS))
 }

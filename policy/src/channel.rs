@@ -15,9 +15,9 @@
 //!
 //! Does not protect against: a top-up that was signed before the wallet asked to leave, and that
 //! the service keeps until after: on the chain it takes that back, once, and the step is signed again
-//! after the pause. No journal knows what was mined; who asks waits until such a one was seen or its
-//! time is over at a safe block, as the SDK does. With several nodes the pause of each begins when it admits the step. And
-//! vouchers of a session key, which no journal but the agent's sees.
+//! after the pause. No journal knows what was mined; who asks waits until such a one was seen or
+//! its time is over at a safe block, as the SDK does. With several nodes the pause of each begins
+//! when it admits the step. And vouchers of a session key, which no journal but the agent's sees.
 //! The deposit bounds them.
 
 mod follow;

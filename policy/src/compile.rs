@@ -24,9 +24,9 @@
 //! Refuses: policies that declare one context value with two types.
 //!
 //! Does not protect against: an analysis that is read as more than it says. Approvals are not
-//! compiled. Cancellations and the leaving of channels, which move nothing, are not payments here,
-//! so of `v1_channels` nothing is translated: no payment is refused by it. Nor are access keys, which
-//! have no payee and which `access_key` alone grants.
+//! compiled. Cancellations, the leaving of channels and the revocation of access keys, which move
+//! nothing, are not payments here, so of `v1_channels` nothing is translated: no payment is refused
+//! by it. Nor are access keys, which have no payee and which `access_key` alone grants.
 
 use std::sync::Arc;
 

@@ -68,7 +68,7 @@ fn pair(old: &[Rule], new: &[Rule]) -> Vec<(usize, usize)> {
 fn added(rule: &Rule) -> Change {
     let grants = match rule.as_v1_channels() {
         Some(named) => !named.channels.is_empty(),
-        None => grants(rule),
+        None => is_granting(rule) || is_about_keys(rule),
     };
     let (direction, reason) = match (grants, rule.then()) {
         (true, _) => (Direction::Loosened, "a new rule grants"),

@@ -3,10 +3,10 @@
 //!
 //! Slow (a minute): real processes, two chains, and signatures made in rounds. The reserve of this
 //! chain is a stand-in that moves a deposit as any contract would, which the chain's limit does not
-//! see before its fork T5: what is tried here is the scope, the expiry and the revocation, and that
-//! the key's fees are taken from its limit.
+//! see before its fork T5: what is tried here is the scope, the revocation, and that the key's fees
+//! are taken from its limit.
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, Bytes};
 use alloy_sol_types::{SolCall as _, sol};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -24,8 +24,8 @@ const DAY_SECONDS: u64 = 86_400;
 const DAILY_UNITS: u128 = 100 * CENT;
 
 sol! {
-    function getRemainingLimit(address account, address keyId, address token)
-        returns (uint256 remaining);
+    function getRemainingLimitWithPeriod(address account, address keyId, address token)
+        returns (uint256 remaining, uint64 periodEnd);
 }
 
 fn fence(key: Address, limit: &str) -> Result<Fence> {
@@ -39,11 +39,12 @@ fn fence(key: Address, limit: &str) -> Result<Fence> {
 }
 
 async fn left_of_limit(house: &TempoHouse, key: Address) -> Result<u128> {
-    let call = getRemainingLimitCall { account: house.address, keyId: key, token: PATH_USD };
+    let call =
+        getRemainingLimitWithPeriodCall { account: house.address, keyId: key, token: PATH_USD };
     let data = Bytes::from(call.abi_encode());
     let asked = json!([{ "to": ACCOUNT_KEYCHAIN, "data": data }, "latest"]);
-    let answer = house.tempo.rpc("eth_call", asked).await?;
-    Ok(serde_json::from_value::<U256>(answer)?.to())
+    let answer: Bytes = serde_json::from_value(house.tempo.rpc("eth_call", asked).await?)?;
+    Ok(getRemainingLimitWithPeriodCall::abi_decode_returns(&answer)?.remaining.to())
 }
 
 /// A policy of 5 pathUSD a day, of which a key of 1 a day for two days takes 2.

@@ -13,6 +13,7 @@ use alloy_rpc_types_eth::{Filter, Log};
 use alloy_sol_types::SolEvent as _;
 use tercet_policy::evidence::TokenMovement;
 use tercet_policy::money::Amount;
+use tercet_policy::tempo::CHANNEL_RESERVE;
 
 use super::Tip20::{Transfer, TransferWithMemo};
 use super::movement::Wanted;
@@ -83,7 +84,10 @@ fn plain(
     let mut plain = BTreeMap::<B256, Vec<TokenMovement>>::new();
     for log in logs.iter().filter(own) {
         let Ok(event) = Transfer::decode_log(&log.inner) else { continue };
-        if event.from != wanted.from || event.to == FEE_MANAGER {
+        // What goes into channels is no charge, unless one names the reserve as its payee: an access
+        // key of the wallet can put in much, often.
+        let is_deposit = event.to == CHANNEL_RESERVE && wanted.to != CHANNEL_RESERVE;
+        if event.from != wanted.from || event.to == FEE_MANAGER || is_deposit {
             continue;
         }
         let of = (log.transaction_hash, event.to, event.amount);

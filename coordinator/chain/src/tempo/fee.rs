@@ -128,17 +128,24 @@ async fn by_its_fee(
     if paid_for.len() > PLAIN_TRANSACTIONS_MAX {
         return Err(FailureCause::Missing { what: "so few fees that all can be looked at" });
     }
+    let mut own = None;
     for transaction in paid_for {
         match wanted.marks.whose(&endpoint.raw_transaction(transaction).await?) {
-            Whose::Own => return Ok(Some(transaction)),
+            // An access key of the wallet can send another with the same terms.
+            Whose::Own if own.is_some() => {
+                return Err(FailureCause::Missing { what: "which of two transactions is meant" });
+            }
+            Whose::Own => own = Some(transaction),
             Whose::Another => {}
             Whose::Unknown => {
                 return Err(FailureCause::Missing { what: "the terms of a transaction" });
             }
         }
     }
-    window.check_served(endpoint).await?;
-    Ok(None)
+    if own.is_none() {
+        window.check_served(endpoint).await?;
+    }
+    Ok(own)
 }
 
 async fn receipt(endpoint: &Endpoint, transaction: B256) -> Result<FeeReceipt, FailureCause> {

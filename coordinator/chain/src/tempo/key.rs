@@ -124,9 +124,9 @@ async fn look(
             return Ok(Sighting::Done(seen));
         }
     }
-    if window.end.is_none() {
-        return Ok(Sighting::Unseen(Unseen::Live));
-    }
-    let unseen = Unseen::look(&endpoint, wanted.account, &wanted.marks, &window).await?;
+    let unseen = match window.end {
+        Some(_) => Unseen::look(&endpoint, wanted.account, &wanted.marks, &window).await?,
+        None => Unseen::Live,
+    };
     Ok(Sighting::Unseen(unseen))
 }

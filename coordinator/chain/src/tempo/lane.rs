@@ -77,7 +77,8 @@ impl Reading<'_> {
     }
 
     /// The transaction that used the lane, where it failed. Nothing else can use the lane then: an
-    /// intent signs its first nonce alone.
+    /// intent signs its first nonce alone. It is the intent's, or one of an access key of the wallet:
+    /// either way the intent's moved nothing and never will.
     async fn failed(&self, window: &Window) -> Result<Option<B256>, FailureCause> {
         let Some((hash, used)) = self.taken(window).await? else { return Ok(None) };
         let receipt = self.endpoint.receipt(hash).await?;

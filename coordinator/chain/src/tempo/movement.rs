@@ -24,7 +24,7 @@ use crate::reader::ChainReader;
 pub(super) struct Wanted {
     pub(super) token: Address,
     pub(super) from: Address,
-    to: Address,
+    pub(super) to: Address,
     pub(super) amount: Amount,
     memo: B256,
     pub(super) marks: Marks,

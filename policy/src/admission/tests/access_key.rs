@@ -1,8 +1,7 @@
 //! What is admitted of access keys: denied by default, counted as a whole, revoked whoever is stopped.
 
 use super::*;
-use crate::access_key::KeyAct;
-use crate::channel::EXIT_PAUSE_SECONDS;
+use crate::access_key::{KeyAct, REVOKE_PAUSE_SECONDS};
 use crate::document::Signed;
 use crate::evidence::{KeyLog, NoProof, NotSeen, SettledProof};
 use crate::fixture::tempo::{
@@ -182,7 +181,7 @@ fn a_key_that_is_known_is_revoked_whoever_is_stopped_and_not_over_and_over() {
     assert!(!revoked.row().counts());
     assert_eq!(counted(&book), before, "what it could take stays counted");
     assert!(revoke(&mut book, 3, NOW).unwrap().same_again());
-    let until = NOW.plus(EXIT_PAUSE_SECONDS);
+    let until = NOW.plus(REVOKE_PAUSE_SECONDS);
     let again = refusal(revoke(&mut book, 4, NOW));
     assert_eq!(again, Refusal::RevocationUnderWay { key: ACCESS_KEY, until });
     assert!(revoke(&mut book, 5, until).is_ok());

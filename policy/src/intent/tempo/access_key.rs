@@ -158,8 +158,11 @@ impl TempoAccessKey {
         if self.key == intent.wallet || is_no_key(self.key) {
             return Err(Refusal::UnfitAccessKey { fault: KeyFault::Key });
         }
-        // Our side brings it to the chain, which has to say for good whether it took it.
-        if self.terms.nonce != TempoNonce::Lane || self.terms.fee_token.is_none() {
+        // Our side brings it to the chain, which has to say for good whether it took it. The key
+        // shares the wallet's lanes, so that its holder could use up that of a revocation: that one
+        // may be without.
+        let laned = self.terms.nonce == TempoNonce::Lane || matches!(self.step, KeyStep::Revoke);
+        if !laned || self.terms.fee_token.is_none() {
             return Err(Refusal::UnfitAccessKey { fault: KeyFault::Terms });
         }
         check_terms(intent, &self.terms)?;

@@ -6,11 +6,14 @@
 //! Does not protect against: what takes a look at two places at once, such as a name of a list
 //! that is not there. Only reading the file does.
 
+use std::collections::BTreeSet;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::chain::ASSETS;
 use crate::context::CONTEXT_ENTRIES_MAX;
 use crate::document::JSON_INTEGER_MAX;
 use crate::rules::file::PolicyFile;
@@ -95,7 +98,10 @@ pub(super) fn context(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn money(_: &mut SchemaGenerator) -> Schema {
-    text("^(0|[1-9][0-9]*)(\\.[0-9]{1,6})? USDC$", "0.50 USDC")
+    let symbols: BTreeSet<_> =
+        ASSETS.iter().map(|asset| asset.symbol.replace('.', "\\.")).collect();
+    let symbols = symbols.into_iter().collect::<Vec<_>>().join("|");
+    text(&format!("^(0|[1-9][0-9]*)(\\.[0-9]{{1,6}})? ({symbols})$"), "0.50 USDC")
 }
 
 pub(super) fn period(_: &mut SchemaGenerator) -> Schema {

@@ -202,8 +202,8 @@ fn every_rule_says_its_numbers_with_every_outcome() {
     }
     // These say themselves what follows, and have tables of their own; MPP has one method only.
     // So have access keys, which no other rule is about.
-    let apart = ["ask", "payee_pinning", "mpp.methods", "v1_channels", "access_key"];
-    let apart = apart.map(str::to_owned);
+    let apart =
+        ["ask", "payee_pinning", "mpp.methods", "v1_channels", "access_key"].map(str::to_owned);
     seen.extend(apart);
     assert_eq!(seen, words());
 }

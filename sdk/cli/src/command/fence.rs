@@ -12,6 +12,9 @@ use crate::args::{Args, Fence, FenceAuthorize, FenceRevoke};
 use crate::console::Console;
 use crate::error::CliError;
 
+/// Shortest life of a key, in seconds: the chain may take a quarter of it to authorize it.
+const LASTS_SECONDS_MIN: u64 = 3_600;
+
 /// Authorizes a key, or revokes it, and waits for the chain.
 ///
 /// # Errors
@@ -76,12 +79,16 @@ fn granted(wish: &FenceAuthorize) -> Result<Granted, CliError> {
     if limit.on(wish.chain).is_none() {
         return Err(CliError::Usage(format!("{limit} is no amount on {}", wish.chain)));
     }
+    let lasts_seconds = wish.lasts.seconds();
+    if lasts_seconds < LASTS_SECONDS_MIN {
+        return Err(CliError::Usage("--lasts: a key lasts an hour or more".to_owned()));
+    }
     Ok(Granted {
         chain: wish.chain,
         key: wish.key,
         limit,
         period_seconds: wish.every.map_or(0, Length::seconds),
-        lasts_seconds: wish.lasts.seconds(),
+        lasts_seconds,
     })
 }
 

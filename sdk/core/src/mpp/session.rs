@@ -231,8 +231,9 @@ impl Sessions {
         }
     }
 
-    /// Writes down that a unit came, and who draws on. It is paid for and is handed on, whatever becomes of the row:
-    /// one that somebody else changed meanwhile is read again, and a disk that says no is logged.
+    /// Writes down that a unit came, and who draws on. It is paid for and is handed on, whatever
+    /// becomes of the row: one that somebody else changed meanwhile is read again, and a disk that
+    /// says no is logged.
     async fn count(&self, mut session: Session, drawing: Option<Drawing>) -> Session {
         let channel = session.channel;
         let mut failed = None;

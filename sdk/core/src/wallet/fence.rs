@@ -25,6 +25,9 @@ use crate::receipt::Receipt;
 use crate::rules::Price;
 use crate::seam::{Clock as _, SystemClock};
 
+/// How long a revocation can be mined, in seconds: with an expiring nonce (TIP-1009) 30 at most.
+const REVOCATION_SECONDS: u64 = 25;
+
 /// What a key is to be let take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fence {
@@ -96,7 +99,11 @@ impl Wallet {
     ) -> Result<PaymentIntent, Error> {
         let unknown = || Error::NotReady(format!("{chain} has no {asset}"));
         let asset = Asset::by_symbol(chain, asset).ok_or_else(unknown)?;
-        self.draft_step(asset, key, KeyStep::Revoke, terms(asset, gas::REVOKE_KEY_GAS))
+        // Not on a lane: the key shares those of the wallet, and its holder could use this one up.
+        let ends = SystemClock.now().plus(REVOCATION_SECONDS);
+        let terms = charge::terms(gas::REVOKE_KEY_GAS, Some(asset.token), ends);
+        let intent = self.draft_step(asset, key, KeyStep::Revoke, terms)?;
+        Ok(PaymentIntent { expires_at: ends, ..intent })
     }
 
     fn draft_step(

@@ -109,7 +109,7 @@ impl Followed<'_> {
             // Only the coordinator says so, and it may hold the signed transaction: our own node's
             // journal decides, which learns from the chain what is void.
             if let Some(end) = bad_end(&view)
-                && !self.node.may_have_signed(intent.id).await
+                && (intent.payment.revokes_key() || !self.node.may_have_signed(intent.id).await)
             {
                 return Err(end);
             }
@@ -128,14 +128,14 @@ impl Followed<'_> {
     }
 
     /// A receipt, as soon as our own endpoints show the transfer; without that, when the coordinator
-    /// calls it settled.
+    /// calls it settled. That a key was revoked it is not believed: whoever hears so stops looking.
     async fn receipt_of(&self, intent: &PaymentIntent, view: &PaymentView) -> Option<Receipt> {
         let transaction = view.transaction?;
         let mut receipt = Receipt::unproven(intent, "", SystemClock.now());
         receipt.signed_by = view.signed_by;
         match self.chain.transfer(intent, transaction).await {
             Ok(Some((settlement, finality))) => Some(receipt.proven(&settlement, finality)),
-            unseen if view.status == PaymentStatus::Settled => {
+            unseen if view.status == PaymentStatus::Settled && !intent.payment.revokes_key() => {
                 let why = unseen.err().map_or_else(
                     || "the coordinator calls it settled; our endpoints do not show it".to_owned(),
                     |error| error.to_string(),

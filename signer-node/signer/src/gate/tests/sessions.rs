@@ -272,6 +272,7 @@ async fn what_a_fee_came_to_is_written_once_and_read_back() {
     for _ in 0..2 {
         agent.settle_fee(&row, proof.clone(), NOW).await.unwrap();
     }
+    drop(agent);
     house.restart(Party::Agent, |_| ()).await;
     let agent = house.signer(Party::Agent);
     let open = agent.unsettled().await.unwrap();
