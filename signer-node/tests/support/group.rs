@@ -64,6 +64,8 @@ impl Group {
     }
 
     pub async fn start_with(&self, party: Party, more: &str) -> Result<NodeHandle, StartError> {
+        // What stands of the line it had before would take what is sent next, and lose it.
+        self.courier.cut(party);
         let path = self.home(party).with_extension("toml");
         std::fs::write(&path, format!("{more}\n{}", self.config_text(party))).unwrap();
         let config = NodeConfig::read(&path)?;
