@@ -251,7 +251,14 @@ impl State {
         let known = |book: &Book| (book.state(&row.intent()), book.has_open_fee(&row.intent()));
         let before = known(&self.book);
         self.book.apply(row)?;
-        if !matches!(row.outcome(), Outcome::Released) {
+        let pays = |row: &SpendRow| row.kind.pays();
+        let goes_on = match row.outcome() {
+            Outcome::Released => true,
+            // That a fee is known is the end of a step alone.
+            Outcome::Fee { .. } => self.unsettled.get(&row.intent()).is_some_and(pays),
+            Outcome::Settled { .. } | Outcome::Void { .. } => false,
+        };
+        if !goes_on {
             self.unsettled.remove(&row.intent());
         }
         Ok(before != known(&self.book))
