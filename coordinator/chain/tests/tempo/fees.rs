@@ -6,6 +6,7 @@ use tercet_policy::chain::PATH_USD;
 use tercet_policy::evidence::VoidReason;
 use tercet_policy::money::Amount;
 use tercet_policy::rows::SpendRow;
+use tercet_policy::tempo::CHANNEL_RESERVE;
 use tercet_policy::time::UnixSeconds;
 
 use crate::deposits::{closed, opened};
@@ -35,8 +36,13 @@ fn pay(chain: &mut Ledger) -> B256 {
 
 /// A transaction of which only the fee is in the logs.
 fn fee_of(chain: &mut Ledger, block: u64, of: &SpendRow, status: &str) -> B256 {
-    let fee = Transfer { from: WALLET, to: FEE_MANAGER, amount: U256::from(FEE) };
-    let tx = chain.log(block, PATH_USD, &fee);
+    plain(chain, FEE_MANAGER, block, of, status)
+}
+
+/// A transaction of which only one transfer without a memo is in the logs.
+fn plain(chain: &mut Ledger, to: Address, block: u64, of: &SpendRow, status: &str) -> B256 {
+    let moved = Transfer { from: WALLET, to, amount: U256::from(FEE) };
+    let tx = chain.log(block, PATH_USD, &moved);
     let mut shown = transaction(of);
     (shown["hash"], shown["status"]) = (json!(tx), json!(status));
     chain.transactions.insert(tx, shown);
@@ -125,6 +131,34 @@ async fn what_was_never_mined_took_nothing_and_what_failed_took_its_fee() -> Res
     ] {
         assert_eq!(void(&world.reader, &row).await?, expected, "{:?}", row.terms);
     }
+    Ok(())
+}
+
+/// The holder of an access key can send a cheap failure with the terms of a dear one.
+#[tokio::test]
+async fn a_fee_of_two_transactions_with_the_same_terms_is_not_taken() -> Result<()> {
+    let world = World::honest().await?;
+    let row = expiring(charged(transfer(1, 10, at()), CEILING));
+    for block in [ADMITTED + 3, ADMITTED + 4] {
+        fee_of(&mut world.chain(), block, &row, "0x0");
+    }
+    world.chain().reach(OVER + 10);
+    assert_eq!(void(&world.reader, &row).await?, (None, VoidReason::NeverMined));
+    Ok(())
+}
+
+/// The holder of an access key can open any number of channels.
+#[tokio::test]
+async fn any_number_of_deposits_keeps_no_charge_from_being_void() -> Result<()> {
+    let world = World::honest().await?;
+    let other = charged(transfer(2, 10, at()), CEILING);
+    for block in OVER - 200..OVER {
+        plain(&mut world.chain(), CHANNEL_RESERVE, block, &other, "0x1");
+    }
+    world.chain().reach(OVER + 10);
+    let row = expiring(charged(transfer(1, 10, at()), CEILING));
+    let never = (Some(Amount::ZERO), VoidReason::NeverMined);
+    assert_eq!(void(&world.reader, &row).await?, never);
     Ok(())
 }
 
