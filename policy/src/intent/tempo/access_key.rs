@@ -6,8 +6,8 @@
 //! whole that the chain would ever let it take, its fees with it ([`TempoAccessKey::most`]).
 //!
 //! Refuses: a key that is the wallet or a contract, a period shorter than
-//! [`KEY_PERIOD_SECONDS_MIN`], a life beyond [`SESSION_SECONDS_MAX`], a transaction without a lane
-//! of its own, and one whose fee somebody else pays.
+//! [`KEY_PERIOD_SECONDS_MIN`], a life beyond [`SESSION_SECONDS_MAX`], an authorization
+//! without a lane of its own, and a transaction whose fee somebody else pays.
 //!
 //! Does not protect against: whoever holds the key. Which payee it opens a channel for is its own
 //! to say, and what is in a channel is drawn by vouchers that no chain limit sees.
